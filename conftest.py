@@ -1,0 +1,128 @@
+"""Wiring only: options, fixtures, gating, invariants."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+if sys.platform != "linux":
+    raise pytest.UsageError(f"this suite tests the Linux kernel, it cannot run on {sys.platform}")
+if not os.path.exists("/proc/self/status"):
+    raise pytest.UsageError("/proc is missing: mount it (mount -t proc proc /proc) and run again")
+
+from helpers import deadline, descriptor, gating, invariants, journal, observe, process
+from helpers.observe import Watcher
+from helpers.process import ThreadGroup
+
+_LOST = pytest.StashKey[str]()
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The suite's own options."""
+    group = parser.getgroup("pidfd", "pidfd test suite")
+    group.addoption(
+        "--lost-features",
+        choices=("fail", "skip"),
+        default="fail",
+        help="what a feature means that this kernel should have by its version, and has not "
+        "(default: %(default)s)",
+    )
+    group.addoption(
+        "--quiet-window",
+        type=_positive,
+        default=20.0,
+        metavar="MS",
+        help="milliseconds to watch on for a notification that comes late (default: %(default)g)",
+    )
+    group.addoption(
+        "--deadline",
+        type=_positive,
+        default=deadline.DEFAULT_SECONDS,
+        metavar="SECONDS",
+        help="how long to wait for what the kernel owes before the test fails; raise it on slow "
+        "machines (default: %(default)g)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Apply the options, and start the zygote while tests are collected."""
+    config.addinivalue_line("markers", "needs(*features): skipped or failed where one is missing")
+    deadline.set_default(config.getoption("deadline"))
+    observe.set_quiet_window(config.getoption("quiet_window") / 1000)
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind."""
+    process.stop_zygote()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this kernel is too old for, or must not do here."""
+    decision = gating.gate(item)
+    journal.clear()
+    if decision.skip:
+        pytest.skip(decision.skip)
+    if decision.fail:
+        item.stash[_LOST] = decision.fail
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Fail what this kernel has lost."""
+    if _LOST in item.stash:
+        pytest.fail(item.stash[_LOST], pytrace=False)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.CallInfo[None], None]:
+    """Print the journal of a failing test."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.failed and journal.entries():
+        report.sections.append(("journal", journal.render()))
+
+
+@pytest.fixture(autouse=True)
+def _leave_nothing() -> Iterator[None]:
+    """End what the test made, and fail it by name for anything else that it left."""
+    before = invariants.take()
+    with ExitStack() as undo:
+        undo.callback(invariants.check, before)
+        undo.callback(descriptor.close_all)
+        undo.callback(process.end_all)
+        undo.callback(observe.close_all)
+        yield
+
+
+@pytest.fixture
+def spawn() -> Callable[..., ThreadGroup]:
+    """Make a child process that takes orders; see `helpers.process.spawn`."""
+    return process.spawn
+
+
+@pytest.fixture
+def child() -> ThreadGroup:
+    """A child process of one thread."""
+    return process.spawn()
+
+
+@pytest.fixture
+def watch() -> Callable[..., Watcher]:
+    """Put a watcher to sleep on a pidfd; see `helpers.observe.Watcher`."""
+    return Watcher

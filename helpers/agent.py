@@ -1,0 +1,161 @@
+"""The program in the children: every thread of it takes orders from the test.
+
+An order is a function and its arguments; the answer is its result or its exception. The first
+process of this kind, the zygote, is started once per pytest process and stays small and
+single-threaded. All others are made from it, or from each other, by `fork`.
+"""
+
+from __future__ import annotations
+
+import _thread
+import gc
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import NamedTuple, NoReturn
+
+from helpers import syscalls
+from helpers.descriptor import Descriptor
+from helpers.image import make_echo
+from helpers.uapi import PR_SET_PDEATHSIG
+from helpers.wire import Channel, Hangup
+
+BUG = 121
+"""Exit status of a child whose own code failed: never a kernel's doing."""
+
+_HIGHEST_FD = (1 << 31) - 1
+
+_echo: Descriptor | str | None = None
+
+
+class Answer(NamedTuple):
+    """What became of an order, and when it was done by the monotonic clock in nanoseconds."""
+
+    at: int
+    value: object = None
+    error: BaseException | None = None
+    trace: str = ""
+
+
+def start(fd: int) -> NoReturn:
+    """The zygote's main: serve the test on socket `fd` until it hangs up."""
+    global _echo
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    _echo = make_echo()
+    gc.disable()
+    gc.freeze()
+    serve(Channel(fd, "zygote"))
+
+
+def resume(fd: int) -> NoReturn:
+    """The main of an agent that was executed as a new program; takes orders on socket `fd`."""
+    os.set_inheritable(fd, False)
+    die_with_parent()
+    serve(Channel(fd, "new image"))
+
+
+def serve(channel: Channel) -> NoReturn:
+    """Carry out orders until the test hangs up, then end the whole process."""
+    try:
+        while True:
+            try:
+                function, args = channel.receive()
+            except Hangup:
+                os._exit(0)
+            received = channel.received
+            answer = _carry_out(function, args)
+            for descriptor in received:
+                descriptor.close()
+            try:
+                channel.send(answer)
+            except Hangup:
+                os._exit(0)
+            except Exception as error:  # an answer that does not travel
+                channel.send(Answer(answer.at, None, None, f"{function}: {error!r}"))
+            del answer, args
+    except BaseException:
+        traceback.print_exc()
+    os._exit(BUG)
+
+
+def _carry_out(function: Callable[..., object], args: tuple[object, ...]) -> Answer:
+    try:
+        value = function(*args)
+    except OSError as error:
+        return Answer(time.monotonic_ns(), None, error, traceback.format_exc())
+    except BaseException:
+        return Answer(time.monotonic_ns(), None, None, traceback.format_exc())
+    return Answer(time.monotonic_ns(), value)
+
+
+def die_with_parent() -> None:
+    """Let the kernel kill this process when the thread that made it ends."""
+    syscalls.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def fork(channel: Channel, flags: int, exit_signal: int) -> int:
+    """Make a child that takes orders on `channel`; gives its pid as this namespace has it."""
+    pid = syscalls.fork_with(flags, exit_signal)
+    if pid:
+        return pid
+    try:
+        _keep_open(channel)
+        die_with_parent()
+        serve(channel)
+    except BaseException:
+        traceback.print_exc()
+    os._exit(BUG)
+
+
+def _keep_open(*kept: Descriptor) -> None:
+    """Close all that was inherited but the standard three, the image and `kept`."""
+    image = [_echo] if isinstance(_echo, Descriptor) else []
+    first = 3
+    for number in sorted(descriptor.fileno() for descriptor in (*image, *kept)):
+        if number > first:
+            syscalls.close_range(first, number - 1)
+        first = number + 1
+    syscalls.close_range(first, _HIGHEST_FD)
+
+
+def spawn_thread(channel: Channel) -> None:
+    """Make a thread that takes orders on `channel`; its first message is its thread id."""
+    mine = channel.dup()  # what came with an order is closed when the order is done
+
+    def run() -> None:
+        die_with_parent()
+        mine.send(_thread.get_native_id())
+        serve(mine)
+
+    _thread.start_new_thread(run, ())
+
+
+def exec_echo(channel: Channel) -> NoReturn:
+    """Become the echoing image, with both ends of it on `channel`."""
+    assert _echo is not None
+    for standard in (0, 1):
+        os.dup2(channel.fileno(), standard)
+    target = _echo if isinstance(_echo, str) else _echo.fileno()
+    os.execve(target, ["cat"], {})
+
+
+def exec_agent(channel: Channel) -> NoReturn:
+    """Become a new agent that takes orders on `channel`."""
+    os.set_inheritable(channel.fileno(), True)
+    os.execv(sys.executable, interpreter("resume", channel.fileno()))
+
+
+def exec_path(path: str) -> NoReturn:
+    """Execute a file without arguments."""
+    os.execve(path, [path], {})
+
+
+def interpreter(entry: str, fd: int) -> list[str]:
+    """Command line of an interpreter that imports nothing it need not, and runs `entry`."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    code = f"import sys; sys.path.insert(0, {root!r}); from helpers.agent import {entry}; "
+    return [sys.executable, "-I", "-S", "-B", "-c", f"{code}{entry}({fd})"]

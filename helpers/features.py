@@ -1,0 +1,201 @@
+"""What this kernel can do, and may do here: probed once each, by behaviour.
+
+A version never decides whether a feature is there, since distributions backport. It decides what
+its absence means: too old, or lost.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple, Union
+
+from helpers import process, syscalls
+from helpers.kernel import Version
+from helpers.pidfd import Pidfd
+from helpers.uapi import (
+    PIDFD_SELF_THREAD,
+    PIDFD_SELF_THREAD_GROUP,
+    PIDFD_SELF_THREAD_GROUP_V6_15,
+    CloneFlag,
+    InfoMask,
+    PidfdFlag,
+    PollEvent,
+)
+
+
+class Present(NamedTuple):
+    """The kernel has the feature and lets us use it."""
+
+
+class Absent(NamedTuple):
+    """The kernel has it not; `evidence` is what it did instead."""
+
+    evidence: str
+
+
+class Forbidden(NamedTuple):
+    """The feature may be there, but something here does not let us use it."""
+
+    by: str
+
+
+Verdict = Union[Present, Absent, Forbidden]
+
+
+class Feature(NamedTuple):
+    """Something that tests need.
+
+    `since` is the mainline version that brought it, `config` the options it is built with.
+    A `rule` is a change in behaviour that its own tests show when it is lost, better than a
+    gate can: they run wherever the kernel is new enough.
+    """
+
+    name: str
+    since: Version
+    probe: Callable[[], Verdict]
+    config: tuple[str, ...] = ()
+    rule: bool = False
+
+
+@cache
+def verdict(feature: Feature) -> Verdict:
+    """Whether `feature` is there, asked of the kernel once."""
+    try:
+        return feature.probe()
+    finally:
+        process.end_all()
+
+
+def _errno(action: Callable[[], object]) -> int:
+    """The errno of a call that may fail, 0 when it does not."""
+    try:
+        action()
+    except OSError as error:
+        return error.errno or 0
+    return 0
+
+
+def _judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
+    """Read the errno of a probe; one that means neither is the probe's own failure."""
+    if not error:
+        return Present()
+    name = errno.errorcode[error]
+    if error in absent:
+        return Absent(f"{call} gives {name}")
+    if error in (errno.EPERM, errno.EACCES):
+        return Forbidden(f"{call} gives {name}: seccomp or a security module forbids it")
+    raise OSError(error, f"{call}: a probe cannot tell what {name} means")
+
+
+def _open_probe(flags: PidfdFlag, absent: int) -> Verdict:
+    error = _errno(lambda: Pidfd.open(os.getpid(), flags).close())
+    return _judge(error, f"pidfd_open(self, {flags})", (errno.ENOSYS, absent))
+
+
+def _probe_get_info() -> Verdict:
+    with Pidfd.open(os.getpid()) as pidfd:
+        error = _errno(pidfd.info)
+    return _judge(error, "PIDFD_GET_INFO on a live process", (errno.ENOTTY, errno.EINVAL))
+
+
+def _probe_info_exit() -> Verdict:
+    child = process.spawn(role="probe")
+    with child.pidfd() as pidfd:
+        child.kill()
+        child.reap()
+        error = _errno(lambda: pidfd.info(InfoMask.EXIT))
+        call = "PIDFD_GET_INFO(EXIT) on a reaped process"
+        if error:
+            return _judge(error, call, (errno.ENOTTY, errno.EINVAL, errno.ESRCH))
+        answer = pidfd.info(InfoMask.EXIT)
+    return Present() if answer.exit else Absent(f"{call} gives {answer!r}")
+
+
+def _probe_delayed_leader() -> Verdict:
+    child = process.spawn(role="probe")
+    child.spawn_thread()
+    try:
+        pidfd = child.pidfd(PidfdFlag.THREAD)
+    except OSError as error:
+        return _judge(error.errno or 0, "pidfd_open(PIDFD_THREAD)", (errno.EINVAL, errno.ENOSYS))
+    with pidfd:
+        child.leader.exit()
+        events = pidfd.poll()
+    if events == PollEvent.NONE:
+        return Present()
+    return Absent(f"poll says {events} of a leader that exited before its subthreads")
+
+
+def group_sentinels() -> dict[int, int]:
+    """Both numberings of the group sentinel, with the errno of signal 0 to each."""
+    numbers = (PIDFD_SELF_THREAD_GROUP, PIDFD_SELF_THREAD_GROUP_V6_15)
+    return {n: _errno(lambda n=n: syscalls.pidfd_send_signal(n, 0)) for n in numbers}  # type: ignore[misc]
+
+
+def _probe_self() -> Verdict:
+    error = _errno(lambda: syscalls.pidfd_send_signal(PIDFD_SELF_THREAD, 0))
+    verdict = _judge(error, "pidfd_send_signal(PIDFD_SELF_THREAD, 0)", (errno.EBADF, errno.ENOSYS))
+    if isinstance(verdict, Present) and all(group_sentinels().values()):
+        return Absent("pidfd_send_signal refuses every number of PIDFD_SELF_THREAD_GROUP")
+    return verdict
+
+
+def _namespace_probe(flags: CloneFlag) -> Verdict:
+    error = _errno(lambda: process.spawn(flags, role="probe"))
+    call = f"clone({flags})"
+    if error in (errno.ENOSPC, errno.EUSERS):
+        limits = "a limit in /proc/sys/user/ is reached or set to 0"
+        return Forbidden(f"{call} gives {errno.errorcode[error]}: {limits}")
+    return _judge(error, call, (errno.EINVAL,))
+
+
+def _probe_memory_call(number: int, name: str) -> Verdict:
+    """A call that names a descriptor which is not open: EBADF tells that it is there."""
+    error = _errno(lambda: syscalls.syscall(number, -1, 0, 0, 0, 0))
+    if error == errno.EBADF or not error:
+        return Present()
+    return _judge(error, f"{name}(-1)", (errno.ENOSYS,))
+
+
+PIDFD_OPEN = Feature("pidfd_open(2)", Version(5, 3), lambda: _open_probe(PidfdFlag.NONE, -1))
+PIDFD_THREAD = Feature(
+    "PIDFD_THREAD", Version(6, 9), lambda: _open_probe(PidfdFlag.THREAD, errno.EINVAL)
+)
+GET_INFO = Feature("PIDFD_GET_INFO", Version(6, 13), _probe_get_info)
+INFO_EXIT = Feature("PIDFD_INFO_EXIT", Version(6, 15), _probe_info_exit)
+DELAYED_LEADER = Feature(
+    "no notification of a leader that exits before its subthreads",
+    Version(6, 15),
+    _probe_delayed_leader,
+    rule=True,
+)
+SELF_SENTINELS = Feature(
+    "PIDFD_SELF_THREAD and PIDFD_SELF_THREAD_GROUP", Version(6, 15), _probe_self
+)
+PROCESS_MADVISE = Feature(
+    "process_madvise(2)",
+    Version(5, 10),
+    lambda: _probe_memory_call(syscalls.NR_PROCESS_MADVISE, "process_madvise"),
+    ("ADVISE_SYSCALLS",),
+)
+PROCESS_MRELEASE = Feature(
+    "process_mrelease(2)",
+    Version(5, 15),
+    lambda: _probe_memory_call(syscalls.NR_PROCESS_MRELEASE, "process_mrelease"),
+    ("MMU",),
+)
+USER_NAMESPACE = Feature(
+    "user namespaces",
+    Version(3, 8),
+    lambda: _namespace_probe(CloneFlag.NEWUSER),
+    ("USER_NS",),
+)
+PID_NAMESPACE = Feature(
+    "pid namespaces made in a user namespace",
+    Version(3, 8),
+    lambda: _namespace_probe(CloneFlag.NEWUSER | CloneFlag.NEWPID),
+    ("USER_NS", "PID_NS"),
+)

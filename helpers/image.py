@@ -1,0 +1,68 @@
+"""A program image that tells that it runs: it echoes its input and ends with it.
+
+An exec of it is over in a fraction of the time that an interpreter takes to start, which is most
+of what an exec test costs. On machines whose code is not written here, ``cat`` does the same.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+
+from helpers.descriptor import Descriptor
+from helpers.uapi import MACHINE
+
+# for (;;) { n = read(0, buffer, 64); if (n <= 0) exit_group(0); write(1, buffer, n); }
+_CODE = {
+    "x86_64": (
+        62,  # EM_X86_64
+        (
+            "31ff"  # again: xor edi, edi
+            "488d7424c0"  # lea rsi, [rsp - 64]
+            "6a405a"  # push 64; pop rdx
+            "31c00f05"  # xor eax, eax; syscall (read)
+            "85c07e0a"  # test eax, eax; jle end
+            "92"  # xchg eax, edx
+            "6a015f"  # push 1; pop rdi
+            "89f80f05"  # mov eax, edi; syscall (write)
+            "ebe4"  # jmp again
+            "31ff"  # end: xor edi, edi
+            "b8e70000000f05"
+        ),  # mov eax, 231; syscall (exit_group)
+    ),
+}
+_BASE = 0x400000
+_HEADERS = 64 + 56
+
+
+def _elf(machine: int, code: bytes) -> bytes:
+    """A static little-endian 64-bit ELF file of one loadable segment that starts at its code."""
+    size = _HEADERS + len(code)
+    ident = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+    header = struct.pack(
+        "<16sHHIQQQIHHHHHH", ident, 2, machine, 1, _BASE + _HEADERS, 64, 0, 0, 64, 56, 1, 0, 0, 0
+    )
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _BASE, _BASE, size, size, 0x1000)
+    return header + segment + code
+
+
+def make_echo() -> Descriptor | str:
+    """The image: a descriptor of an anonymous file with it, or the path of ``cat``.
+
+    Raises ``FileNotFoundError`` where there is neither.
+    """
+    if MACHINE in _CODE and struct.calcsize("P") == 8:
+        machine, code = _CODE[MACHINE]
+        try:
+            image = Descriptor(os.memfd_create("pidfd-echo"), "echo image")
+        except OSError:  # no memfd_create(2), or vm.memfd_noexec forbids executable ones
+            pass
+        else:
+            os.write(image.fileno(), _elf(machine, bytes.fromhex(code)))
+            os.fchmod(image.fileno(), 0o755)
+            return image
+    path = shutil.which("cat")
+    if path is None:
+        raise FileNotFoundError("no program to exec: `cat` is not on the PATH")
+    return path

@@ -1,0 +1,64 @@
+"""Which kernel runs, and how it was configured."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import re
+from functools import cache
+from typing import NamedTuple
+
+
+class Version(NamedTuple):
+    """A mainline version; compared as numbers."""
+
+    major: int
+    minor: int
+
+    def __str__(self) -> str:
+        return f"v{self.major}.{self.minor}"
+
+
+def parse_release(release: str) -> Version:
+    """The mainline version in a release such as ``6.12.117+deb13-amd64``."""
+    match = re.match(r"(\d+)\.(\d+)", release)
+    if not match:
+        raise ValueError(f"no kernel version in {release!r}")
+    return Version(int(match[1]), int(match[2]))
+
+
+@cache
+def running() -> Version:
+    """The version of the running kernel."""
+    return parse_release(os.uname().release)
+
+
+def parse_config(text: str) -> dict[str, str]:
+    """Options of a kernel configuration, with ``n`` for those that are not set."""
+    options = dict(re.findall(r"^CONFIG_(\w+)=(.*)$", text, re.MULTILINE))
+    options.update(
+        (name, "n") for name in re.findall(r"^# CONFIG_(\w+) is not set", text, re.MULTILINE)
+    )
+    return options
+
+
+@cache
+def config() -> dict[str, str] | None:
+    """The running kernel's configuration, None where neither /proc nor /boot has it."""
+    with contextlib.suppress(OSError):
+        with gzip.open("/proc/config.gz", "rt", encoding="utf-8") as file:
+            return parse_config(file.read())
+    with contextlib.suppress(OSError):
+        with open(f"/boot/config-{os.uname().release}", encoding="utf-8") as file:
+            return parse_config(file.read())
+    return None
+
+
+def is_configured(option: str) -> bool | None:
+    """Whether `option` is built in or a module; None where the configuration is not to be had.
+
+    An option that a configuration does not mention has an unmet dependency: it is off.
+    """
+    options = config()
+    return None if options is None else options.get(option, "n") in ("y", "m")

@@ -1,0 +1,92 @@
+"""What /proc says of tasks."""
+
+from __future__ import annotations
+
+import os
+
+from helpers.info import Ids
+
+
+def task_state(pid: int, tid: int | None = None) -> str | None:
+    """State letter of a task (``Z`` for a zombie), None once it is gone.
+
+    Source: proc(5), third field of ``/proc/PID/task/TID/stat``.
+    """
+    try:
+        with open(f"/proc/{pid}/task/{tid or pid}/stat", "rb") as file:
+            line = file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The command name before it may hold blanks and parentheses.
+    return line.rpartition(b")")[2].split()[0].decode()
+
+
+def status(pid: int | str, tid: int | str | None = None) -> dict[str, str]:
+    """Fields of ``/proc/PID/status``, or of one task's; raises ``OSError`` once it is gone."""
+    where = f"/proc/{pid}/status" if tid is None else f"/proc/{pid}/task/{tid}/status"
+    with open(where, encoding="utf-8", errors="replace") as file:
+        pairs = (line.partition(":") for line in file)
+        return {key: value.strip() for key, _, value in pairs}
+
+
+def ids(pid: int) -> tuple[Ids, Ids]:
+    """User and group ids of a process: real, effective, saved, filesystem."""
+    fields = status(pid)
+    users, groups = (Ids(*map(int, fields[key].split())) for key in ("Uid", "Gid"))
+    return users, groups
+
+
+def inner_tids(pid: int) -> dict[int, int]:
+    """Thread ids of a process as its own pid namespace numbers them, to ours."""
+    tasks = (int(name) for name in os.listdir(f"/proc/{pid}/task"))
+    return {int(status(pid, tid)["NSpid"].split()[-1]): tid for tid in tasks}
+
+
+def pending_signals(pid: int, tid: int | None = None) -> tuple[set[int], set[int]]:
+    """Signals pending on one thread and on its thread group."""
+    fields = status(pid, tid or pid)
+    return signal_set(fields["SigPnd"]), signal_set(fields["ShdPnd"])
+
+
+def signal_set(mask: str) -> set[int]:
+    """The signals in a hexadecimal mask of ``/proc/PID/status``."""
+    bits = int(mask, 16)
+    return {number for number in range(1, 65) if bits >> (number - 1) & 1}
+
+
+def current_syscall(pid: int | str, tid: int) -> int | None:
+    """Number of the system call that a task sleeps in; None while it runs, or is not told.
+
+    Source: proc(5), ``/proc/PID/task/TID/syscall``.
+    """
+    try:
+        with open(f"/proc/{pid}/task/{tid}/syscall", "rb") as file:
+            first = file.read().split()[0]
+    except (OSError, IndexError):
+        return None
+    return int(first) if first.isdigit() else None
+
+
+def children(pid: int | str = "self") -> set[int]:
+    """Children of every thread of a process.
+
+    All of /proc is read where the kernel keeps no list (CONFIG_PROC_CHILDREN).
+    """
+    found: set[int] = set()
+    try:
+        for tid in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{tid}/children", encoding="ascii") as file:
+                found.update(map(int, file.read().split()))
+    except FileNotFoundError:
+        parent = str(os.getpid() if pid == "self" else pid)
+        return {int(name) for name in os.listdir("/proc") if _parent_of(name) == parent}
+    return found
+
+
+def _parent_of(name: str) -> str | None:
+    if not name.isdigit():
+        return None
+    try:
+        return status(name)["PPid"]
+    except OSError:
+        return None

@@ -1,0 +1,128 @@
+"""The process that all children of the test are made from.
+
+Forking a large pytest process is slow, inherits everything, and warns from Python 3.12 on when a
+thread runs. So one small interpreter per pytest process makes each child with ``CLONE_PARENT``:
+pytest is the parent and can wait for it. A plain child is ordered ahead of its use, while the
+test before still runs, which takes the cost of the fork off the path.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from typing import NamedTuple
+
+from helpers import agent
+from helpers.deadline import Deadline
+from helpers.uapi import CloneFlag
+from helpers.wire import Channel, Hangup
+
+
+class ZygoteDied(AssertionError):
+    """The zygote is gone; what it said at its end is in the text."""
+
+
+class Newborn(NamedTuple):
+    """A child that takes orders: its pid, and our end of the channel to its only thread."""
+
+    pid: int
+    channel: Channel
+
+
+class Zygote:
+    """Starts the process, orders children from it, and keeps what they print."""
+
+    def __init__(self) -> None:
+        """Start it; the call returns before it is ready."""
+        self.errors = tempfile.TemporaryFile(prefix="pidfd-children-")
+        self._reported = 0
+        ours, theirs = Channel.pair("zygote")
+        self._process = subprocess.Popen(
+            agent.interpreter("start", theirs.fileno()),
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self.errors,
+            start_new_session=True,
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
+        )
+        theirs.close()
+        self._channel = ours.keep()
+        self._ahead = self._order(CloneFlag.NONE)
+
+    @property
+    def pids(self) -> set[int]:
+        """The zygote itself and the child that waits for its use; both outlive a test."""
+        return {self._process.pid, self._collect_ahead().pid}
+
+    @property
+    def descriptors(self) -> set[int]:
+        """Our descriptors that outlive a test."""
+        return {end.fileno() for end in (self._channel, self._collect_ahead().channel)} | {
+            self.errors.fileno()
+        }
+
+    def child(self, flags: CloneFlag = CloneFlag.NONE) -> Newborn:
+        """A child of the calling process in the namespaces that `flags` ask for.
+
+        Raises ``OSError`` when the kernel refuses to make it.
+        """
+        ahead = self._collect_ahead()
+        if flags:
+            return self._collect(self._order(flags))
+        self._ahead = self._order(CloneFlag.NONE)
+        ahead.channel.release()
+        return ahead
+
+    def new_errors(self) -> str:
+        """What children printed since this was asked last: errors in their own code."""
+        self.errors.seek(self._reported)
+        text = self.errors.read().decode(errors="replace")
+        self._reported += len(text)
+        return text
+
+    def stop(self) -> None:
+        """End the zygote and the waiting child, and reap both."""
+        try:
+            ahead = self._collect_ahead()
+        except (ZygoteDied, OSError):
+            pass
+        else:
+            ahead.channel.close()
+            os.waitpid(ahead.pid, 0)
+        self._channel.close()
+        self._process.wait()
+        self.errors.close()
+
+    def _order(self, flags: CloneFlag) -> Newborn:
+        """Order a child and do not wait for it; its pid is 0 until the answer is collected."""
+        ours, theirs = Channel.pair("child")
+        try:
+            self._channel.send((agent.fork, (theirs, flags | CloneFlag.PARENT, 0)))
+        except Hangup as error:
+            raise self._died() from error
+        finally:
+            theirs.close()
+        return Newborn(0, ours.keep())
+
+    def _collect(self, ordered: Newborn) -> Newborn:
+        deadline = Deadline()
+        try:
+            answer = self._channel.receive_within(deadline, "the zygote to make a child")
+        except Hangup as error:
+            raise self._died() from error
+        if answer.error is not None:
+            ordered.channel.close()
+            raise answer.error
+        if answer.trace:
+            raise ZygoteDied(answer.trace)
+        return Newborn(answer.value, ordered.channel)
+
+    def _collect_ahead(self) -> Newborn:
+        if not self._ahead.pid:
+            self._ahead = self._collect(self._ahead)
+        return self._ahead
+
+    def _died(self) -> ZygoteDied:
+        return ZygoteDied(f"the zygote ended ({self._process.wait()}):\n{self.new_errors()}")
