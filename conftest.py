@@ -15,7 +15,7 @@ if sys.platform != "linux":
 if not os.path.exists("/proc/self/status"):
     raise pytest.UsageError("/proc is missing: mount it (mount -t proc proc /proc) and run again")
 
-from helpers import deadline, descriptor, gating, invariants, journal, observe, process
+from helpers import deadline, descriptor, gating, invariants, journal, observe, pins, process
 from helpers.observe import Watcher
 from helpers.process import ThreadGroup
 
@@ -57,6 +57,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how long to wait for what the kernel owes before the test fails; raise it on slow "
         "machines (default: %(default)g)",
     )
+    group.addoption(
+        "--pins",
+        metavar="DIR",
+        help="fail if anything runs or is skipped that is not so in DIR's list for this kernel "
+        "and user",
+    )
+    group.addoption(
+        "--write-pins", action="store_true", help="write that list instead, to be read and kept"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +73,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*features): skipped or failed where one is missing")
     deadline.set_default(config.getoption("deadline"))
     observe.set_quiet_window(config.getoption("quiet_window") / 1000)
+    if config.getoption("pins"):
+        pins.register(config, config.getoption("pins"), write=config.getoption("write_pins"))
+    elif config.getoption("write_pins"):
+        raise pytest.UsageError("--write-pins needs --pins=DIR to write to")
+
+
+def pytest_report_header() -> str:
+    """Say what is tested."""
+    user = "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
+    return f"kernel: {os.uname().release}, {os.uname().machine}, as {user}"
 
 
 def pytest_sessionfinish() -> None:

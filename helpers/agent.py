@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
@@ -78,7 +77,7 @@ def serve(channel: Channel) -> NoReturn:
                 channel.send(Answer(answer.at, None, None, f"{function}: {error!r}"))
             del answer, args
     except BaseException:
-        traceback.print_exc()
+        sys.stderr.write(_trace())
     os._exit(BUG)
 
 
@@ -86,10 +85,17 @@ def _carry_out(function: Callable[..., object], args: tuple[object, ...]) -> Ans
     try:
         value = function(*args)
     except OSError as error:
-        return Answer(time.monotonic_ns(), None, error, traceback.format_exc())
+        return Answer(time.monotonic_ns(), None, error)
     except BaseException:
-        return Answer(time.monotonic_ns(), None, None, traceback.format_exc())
+        return Answer(time.monotonic_ns(), None, None, _trace())
     return Answer(time.monotonic_ns(), value)
+
+
+def _trace() -> str:
+    # Imported when something went wrong: every page the zygote does not hold makes forks cheaper.
+    import traceback
+
+    return traceback.format_exc()
 
 
 def die_with_parent() -> None:
@@ -107,7 +113,7 @@ def fork(channel: Channel, flags: int, exit_signal: int) -> int:
         die_with_parent()
         serve(channel)
     except BaseException:
-        traceback.print_exc()
+        sys.stderr.write(_trace())
     os._exit(BUG)
 
 

@@ -7,7 +7,6 @@ of what an exec test costs. On machines whose code is not written here, ``cat`` 
 from __future__ import annotations
 
 import os
-import shutil
 import struct
 
 from helpers.descriptor import Descriptor
@@ -62,6 +61,8 @@ def make_echo() -> Descriptor | str:
             os.write(image.fileno(), _elf(machine, bytes.fromhex(code)))
             os.fchmod(image.fileno(), 0o755)
             return image
+    import shutil  # large, and seldom needed: what the zygote does not hold makes forks cheaper
+
     path = shutil.which("cat")
     if path is None:
         raise FileNotFoundError("no program to exec: `cat` is not on the PATH")

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 from enum import IntFlag
 
-MACHINE = platform.machine()
+MACHINE = os.uname().machine
 
 
 class Flags(IntFlag):

@@ -45,7 +45,7 @@ class Zygote:
             stdout=subprocess.DEVNULL,
             stderr=self.errors,
             start_new_session=True,
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"},
         )
         theirs.close()
         self._channel = ours.keep()
