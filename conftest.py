@@ -15,7 +15,17 @@ if sys.platform != "linux":
 if not os.path.exists("/proc/self/status"):
     raise pytest.UsageError("/proc is missing: mount it (mount -t proc proc /proc) and run again")
 
-from helpers import deadline, descriptor, gating, invariants, journal, observe, pins, process
+from helpers import (
+    deadline,
+    descriptor,
+    gating,
+    invariants,
+    journal,
+    known_plugin,
+    observe,
+    pins,
+    process,
+)
 from helpers.observe import Watcher
 from helpers.process import ThreadGroup
 
@@ -66,6 +76,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--write-pins", action="store_true", help="write that list instead, to be read and kept"
     )
+    group.addoption(
+        "--known-issues",
+        metavar="FILE",
+        default="known_issues.toml",
+        help="list of known kernel bugs, whose failures are expected (default: %(default)s)",
+    )
+    group.addoption(
+        "--strict-known", action="store_true", help="let known kernel bugs fail their tests"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,6 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*features): skipped or failed where one is missing")
     deadline.set_default(config.getoption("deadline"))
     observe.set_quiet_window(config.getoption("quiet_window") / 1000)
+    known_plugin.register(config)
     if config.getoption("pins"):
         pins.register(config, config.getoption("pins"), write=config.getoption("write_pins"))
     elif config.getoption("write_pins"):

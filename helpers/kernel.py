@@ -62,3 +62,15 @@ def is_configured(option: str) -> bool | None:
     """
     options = config()
     return None if options is None else options.get(option, "n") in ("y", "m")
+
+
+Release = tuple[int, ...]
+"""A full release, stable number included: (6, 12, 117)."""
+
+
+def parse_full_release(release: str) -> Release:
+    """The numbers of a release; ``6.12`` is older than ``6.12.1``."""
+    match = re.match(r"\d+(\.\d+)+", release)
+    if not match:
+        raise ValueError(f"no kernel version in {release!r}")
+    return tuple(map(int, match[0].split(".")))

@@ -1,0 +1,102 @@
+"""Known kernel bugs: a reviewed list, by which a failure is expected and a pass is reported.
+
+An entry says which test a bug fails, with which symptom, on which kernels. Nothing is retried,
+and a failure with another symptom stays a failure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from helpers.kernel import Release, parse_full_release
+
+try:
+    import tomllib
+except ImportError:  # before Python 3.11, where pytest brings its twin along
+    import tomli as tomllib  # type: ignore[no-redef]
+
+_REQUIRED = {"test", "symptom", "since", "fixed", "commit", "what"}
+_OPTIONAL = {"stable", "certain", "link"}
+
+
+class BrokenFile(ValueError):
+    """The list cannot be used; the text says where and why, in one line."""
+
+
+class Issue(NamedTuple):
+    """One bug: kernels from `since` up to, but not including, `fixed` have it.
+
+    `stable` are the stable releases that brought the fix to older series. A `certain` bug fails
+    its tests each time: a pass means that the entry, or the test, is wrong.
+    """
+
+    test: str
+    symptom: str
+    what: str
+    commit: str
+    since: Release
+    fixed: Release
+    stable: tuple[Release, ...] = ()
+    certain: bool = True
+    link: str = ""
+
+    def affects(self, release: Release) -> bool:
+        """Whether the kernel of `release` has the bug."""
+        backported = any(
+            fix[:2] == release[:2] and release >= fix for fix in self.stable if len(fix) > 2
+        )
+        return self.since <= release < self.fixed and not backported
+
+    def concerns(self, nodeid: str) -> bool:
+        """Whether it is about the test `nodeid`; a pattern without brackets means all of them."""
+        name = nodeid if "[" in self.test else nodeid.partition("[")[0]
+        return fnmatchcase(name.replace("[", "("), self.test.replace("[", "("))
+
+    def explains(self, failure: str) -> bool:
+        """Whether the text of a failure shows this bug's symptom."""
+        return re.search(self.symptom, failure) is not None
+
+    def __str__(self) -> str:
+        return f"known kernel bug: {self.what}; fixed by {self.commit}"
+
+
+def load(path: Path) -> list[Issue]:
+    """The entries of the file at `path`; raises `BrokenFile`."""
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BrokenFile(f"{path.name}: {error}") from error
+    entries = content.pop("issue", [])
+    if content or not isinstance(entries, list):
+        raise BrokenFile(f"{path.name}: only [[issue]] entries belong there, not {[*content]}")
+    return [_issue(entry, f"{path.name}, issue {n}") for n, entry in enumerate(entries, 1)]
+
+
+def _issue(entry: dict[str, Any], where: str) -> Issue:
+    missing, unknown = _REQUIRED - set(entry), set(entry) - _REQUIRED - _OPTIONAL
+    if missing or unknown:
+        wrong = f"lacks {sorted(missing)}" if missing else f"has unknown keys {sorted(unknown)}"
+        raise BrokenFile(f"{where} {wrong}")
+    try:
+        re.compile(entry["symptom"])
+        versions = {key: parse_full_release(entry[key]) for key in ("since", "fixed")}
+        stable = tuple(map(parse_full_release, entry.get("stable", ())))
+    except (re.error, TypeError, ValueError) as error:
+        raise BrokenFile(f"{where}: {error}") from error
+    return Issue(**{**entry, **versions, "stable": stable})
+
+
+def unmatched(issues: Iterable[Issue], nodeids: Iterable[str]) -> list[Issue]:
+    """Entries about tests of the collected files that are not there: stale, or mistyped."""
+    names = list(nodeids)
+    files = {name.partition("::")[0] for name in names}
+    return [
+        issue
+        for issue in issues
+        if issue.test.partition("::")[0] in files
+        and not any(issue.concerns(name) for name in names)
+    ]
