@@ -12,15 +12,15 @@ import pytest
 
 if sys.platform != "linux":
     raise pytest.UsageError(f"this suite tests the Linux kernel, it cannot run on {sys.platform}")
-if not os.path.exists("/proc/self/status"):
-    raise pytest.UsageError("/proc is missing: mount it (mount -t proc proc /proc) and run again")
 
 from helpers import (
+    agent,
     deadline,
     descriptor,
     gating,
     invariants,
     journal,
+    kmsg,
     known_plugin,
     observe,
     pins,
@@ -30,6 +30,8 @@ from helpers.observe import Watcher
 from helpers.process import ThreadGroup
 
 _LOST = pytest.StashKey[str]()
+_OVER = pytest.StashKey[bool]()
+_LONGEST = 1_000_000  # seconds that still fit poll(2), which takes milliseconds in an int
 
 
 def _positive(text: str) -> float:
@@ -37,8 +39,8 @@ def _positive(text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    if not 0 < value <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, {_LONGEST} at most")
     return value
 
 
@@ -85,14 +87,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--strict-known", action="store_true", help="let known kernel bugs fail their tests"
     )
+    group.addoption(
+        "--watch-kernel-log",
+        action="store_true",
+        help="fail a test during which the kernel log reports a warning, a bug or the like",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Apply the options, and start the zygote while tests are collected."""
     config.addinivalue_line("markers", "needs(*features): skipped or failed where one is missing")
+    if not os.path.exists("/proc/self/status"):
+        raise pytest.UsageError("/proc is missing: mount -t proc proc /proc, and run again")
+    if hasattr(config, "workerinput"):
+        agent.die_with_parent()  # a worker of xdist, or it would outlive a killed runner by 15 s
     deadline.set_default(config.getoption("deadline"))
     observe.set_quiet_window(config.getoption("quiet_window") / 1000)
     known_plugin.register(config)
+    if config.getoption("watch_kernel_log"):
+        kmsg.register(config)
     if config.getoption("pins"):
         pins.register(config, config.getoption("pins"), write=config.getoption("write_pins"))
     elif config.getoption("write_pins"):
@@ -105,8 +118,11 @@ def pytest_report_header() -> str:
     return f"kernel: {os.uname().release}, {os.uname().machine}, as {user}"
 
 
-def pytest_sessionfinish() -> None:
-    """Leave nothing behind."""
+@pytest.hookimpl(hookwrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """Leave nothing behind, an interrupted test included."""
+    session.stash[_OVER] = True
+    yield
     process.stop_zygote()
 
 
@@ -137,12 +153,20 @@ def pytest_runtest_makereport() -> Generator[None, pytest.CallInfo[None], None]:
         report.sections.append(("journal", journal.render()))
 
 
+def _check(session: pytest.Session, before: invariants.Snapshot) -> None:
+    if _OVER in session.stash:  # interrupted: the test has no verdict, and pytest has cleaned up
+        return
+    left = invariants.left_over(before)
+    if left:
+        pytest.fail("\n".join(left), pytrace=False)
+
+
 @pytest.fixture(autouse=True)
-def _leave_nothing() -> Iterator[None]:
+def _leave_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
     """End what the test made, and fail it by name for anything else that it left."""
     before = invariants.take()
     with ExitStack() as undo:
-        undo.callback(invariants.check, before)
+        undo.callback(_check, request.session, before)
         undo.callback(descriptor.close_all)
         undo.callback(process.end_all)
         undo.callback(observe.close_all)

@@ -29,6 +29,9 @@ _HIGHEST_FD = (1 << 31) - 1
 
 _echo: Descriptor | str | None = None
 
+at_hangup: list[Callable[[], object]] = []
+"""What this process does before it ends because the test has hung up; children begin with none."""
+
 
 class Answer(NamedTuple):
     """What became of an order, and when it was done by the monotonic clock in nanoseconds."""
@@ -64,7 +67,7 @@ def serve(channel: Channel) -> NoReturn:
             try:
                 function, args = channel.receive()
             except Hangup:
-                os._exit(0)
+                _leave()
             received = channel.received
             answer = _carry_out(function, args)
             for descriptor in received:
@@ -72,13 +75,22 @@ def serve(channel: Channel) -> NoReturn:
             try:
                 channel.send(answer)
             except Hangup:
-                os._exit(0)
+                _leave()
             except Exception as error:  # an answer that does not travel
                 channel.send(Answer(answer.at, None, None, f"{function}: {error!r}"))
             del answer, args
     except BaseException:
         sys.stderr.write(_trace())
     os._exit(BUG)
+
+
+def _leave() -> NoReturn:
+    for undo in at_hangup:
+        try:
+            undo()
+        except Exception:
+            sys.stderr.write(_trace())
+    os._exit(0)
 
 
 def _carry_out(function: Callable[..., object], args: tuple[object, ...]) -> Answer:
@@ -108,8 +120,15 @@ def fork(channel: Channel, flags: int, exit_signal: int) -> int:
     pid = syscalls.fork_with(flags, exit_signal)
     if pid:
         return pid
+    live(channel)
+    return None
+
+
+def live(channel: Channel, *kept: Descriptor) -> NoReturn:
+    """Be a child just made: take orders on `channel`, with `kept` open and nothing else."""
     try:
-        _keep_open(channel)
+        at_hangup.clear()
+        _keep_open(channel, *kept)
         die_with_parent()
         serve(channel)
     except BaseException:
@@ -147,6 +166,21 @@ def exec_echo(channel: Channel) -> NoReturn:
         os.dup2(channel.fileno(), standard)
     target = _echo if isinstance(_echo, str) else _echo.fileno()
     os.execve(target, ["cat"], {})
+
+
+def exec_echo_at_gate(channel: Channel, gate: Channel) -> NoReturn:
+    """Become the echoing image when the other end of `gate` is closed, with other threads.
+
+    They share the descriptors 0 and 1, so all must be given the same `channel`.
+    """
+    assert _echo is not None
+    for standard in (0, 1):
+        os.dup2(channel.fileno(), standard)
+    target = _echo if isinstance(_echo, str) else _echo.fileno()
+    execute = syscalls.prepare_execve(target, ["cat"])
+    gate.send("ready")
+    os.read(gate.fileno(), 1)
+    execute()
 
 
 def exec_agent(channel: Channel) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from types import TracebackType
 from typing import TypeVar
@@ -42,6 +43,20 @@ class Descriptor:
         """Let it end with the test that runs, which is the rule."""
         _open.add(self)
         return self
+
+    @property
+    def closes_on_exec(self) -> bool:
+        """Whether ``FD_CLOEXEC`` is set."""
+        return not os.get_inheritable(self.fileno())
+
+    @property
+    def status_flags(self) -> int:
+        """Access mode and status flags of the open file description, as F_GETFL shows them."""
+        return fcntl.fcntl(self.fileno(), fcntl.F_GETFL)
+
+    @status_flags.setter
+    def status_flags(self, flags: int) -> None:
+        fcntl.fcntl(self.fileno(), fcntl.F_SETFL, flags)
 
     def travel(self) -> tuple[object, ...]:
         """What its constructor needs beside the number, where a duplicate arrives."""

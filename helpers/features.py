@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+import traceback
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple, Union
 
-from helpers import process, syscalls
+from helpers import cgroup, coredump, credentials, descriptor, kernel, process, syscalls
+from helpers.info import Ids
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
 from helpers.uapi import (
@@ -65,8 +68,11 @@ def verdict(feature: Feature) -> Verdict:
     """Whether `feature` is there, asked of the kernel once."""
     try:
         return feature.probe()
+    except OSError as error:  # on the way to its question
+        return _judge(error.errno or 0, _refused_call(error), ())
     finally:
         process.end_all()
+        descriptor.close_all()
 
 
 def _errno(action: Callable[[], object]) -> int:
@@ -78,11 +84,19 @@ def _errno(action: Callable[[], object]) -> int:
     return 0
 
 
+def _refused_call(error: OSError) -> str:
+    """The name of the function that stands for the refused system call."""
+    frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    return [name for name in frames if name not in ("syscall", "_check", "_fail")][-1]
+
+
 def _judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
     """Read the errno of a probe; one that means neither is the probe's own failure."""
     if not error:
         return Present()
     name = errno.errorcode[error]
+    if error == errno.ENOSYS and kernel.filters_calls():
+        return Forbidden(f"{call} gives ENOSYS, and a seccomp filter is in force here")
     if error in absent:
         return Absent(f"{call} gives {name}")
     if error in (errno.EPERM, errno.EACCES):
@@ -152,6 +166,50 @@ def _namespace_probe(flags: CloneFlag) -> Verdict:
     return _judge(error, call, (errno.EINVAL,))
 
 
+def _probe_cgroup() -> Verdict:
+    child = process.spawn(role="probe")
+    try:
+        with cgroup.make() as made:
+            made.take_in(child)
+    except OSError as error:  # not mounted, read-only, no delegation: nobody's fault in the kernel
+        return Forbidden(f"none can be made and entered ({error})")
+    return Present()
+
+
+def _probe_core_dump() -> Verdict:
+    obstacle = coredump.obstacle()
+    if obstacle:
+        return Forbidden(obstacle)
+    try:
+        child = process.spawn(CloneFlag.NEWUSER | CloneFlag.NEWNS, role="probe")
+        child.leader.call(coredump.allow_in_private, os.geteuid(), os.getegid())
+    except OSError as error:
+        return Forbidden(f"no private place can be made for it ({error})")
+    return Present()
+
+
+def _probe_other_ids() -> Verdict:
+    try:
+        process.spawn(role="probe").leader.call(credentials.take, Ids(1, 0, 3, 4), Ids(5, 6, 7, 8))
+    except OSError as error:  # not root, without CAP_SETUID, or in a small user namespace
+        return Forbidden(f"a child cannot take them ({error})")
+    return Present()
+
+
+def _probe_threads() -> Verdict:
+    try:
+        thread = threading.Thread(target=int)
+        thread.start()
+    except RuntimeError as error:
+        # Its C library falls back to clone(2) on ENOSYS only.
+        return Forbidden(
+            f"{error}: a limit on processes, or a seccomp filter that refuses clone3(2) with "
+            "another errno than ENOSYS"
+        )
+    thread.join()
+    return Present()
+
+
 def _probe_memory_call(number: int, name: str) -> Verdict:
     """A call that names a descriptor which is not open: EBADF tells that it is there."""
     error = _errno(lambda: syscalls.syscall(number, -1, 0, 0, 0, 0))
@@ -160,6 +218,7 @@ def _probe_memory_call(number: int, name: str) -> Verdict:
     return _judge(error, f"{name}(-1)", (errno.ENOSYS,))
 
 
+THREADS = Feature("threads", Version(2, 6), _probe_threads)
 PIDFD_OPEN = Feature("pidfd_open(2)", Version(5, 3), lambda: _open_probe(PidfdFlag.NONE, -1))
 PIDFD_THREAD = Feature(
     "PIDFD_THREAD", Version(6, 9), lambda: _open_probe(PidfdFlag.THREAD, errno.EINVAL)
@@ -199,3 +258,11 @@ PID_NAMESPACE = Feature(
     lambda: _namespace_probe(CloneFlag.NEWUSER | CloneFlag.NEWPID),
     ("USER_NS", "PID_NS"),
 )
+CGROUP = Feature("a cgroup (version 2) for the tests", Version(4, 5), _probe_cgroup, ("CGROUPS",))
+CORE_DUMP = Feature(
+    "a core dump that nobody keeps",
+    Version(3, 8),
+    _probe_core_dump,
+    ("COREDUMP", "USER_NS"),
+)
+OTHER_IDS = Feature("other user and group ids for a child", Version(2, 6), _probe_other_ids)

@@ -41,7 +41,7 @@ def decide(
     if isinstance(verdict, Present):
         return RUN
     if isinstance(verdict, Forbidden):
-        return Decision(skip=f"{feature.name} is forbidden here: {verdict.by}")
+        return Decision(skip=f"forbidden here: {feature.name}: {verdict.by}")
     missing = [option for option in feature.config if is_configured(option) is False]
     if missing:
         return Decision(skip=f"{feature.name}: this kernel is built without CONFIG_{missing[0]}")
@@ -63,10 +63,10 @@ def _lost(feature: Feature, verdict: Absent, version: Version, lost: str) -> Dec
 def gate(item: pytest.Item) -> Decision:
     """The decision for one test, by the first of its needs that is not met."""
     lost = item.config.getoption("lost_features")
-    for mark in item.iter_markers("needs"):
-        for feature in mark.args:
-            found = features.verdict(feature)
-            decision = decide(feature, found, version=kernel.running(), lost=lost)
-            if decision != RUN:
-                return decision
+    wanted = [feature for mark in item.iter_markers("needs") for feature in mark.args]
+    for feature in (features.THREADS, *wanted):
+        found = features.verdict(feature)
+        decision = decide(feature, found, version=kernel.running(), lost=lost)
+        if decision != RUN:
+            return decision
     return RUN

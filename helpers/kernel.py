@@ -55,6 +55,13 @@ def config() -> dict[str, str] | None:
     return None
 
 
+@cache
+def filters_calls() -> bool:
+    """Whether a seccomp filter is in force, which can make up any errno."""
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
+        return "\nSeccomp:\t2" in file.read()
+
+
 def is_configured(option: str) -> bool | None:
     """Whether `option` is built in or a module; None where the configuration is not to be had.
 

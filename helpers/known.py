@@ -19,8 +19,8 @@ try:
 except ImportError:  # before Python 3.11, where pytest brings its twin along
     import tomli as tomllib  # type: ignore[no-redef]
 
-_REQUIRED = {"test", "symptom", "since", "fixed", "commit", "what"}
-_OPTIONAL = {"stable", "certain", "link"}
+_REQUIRED = {"test", "symptom", "what", "since"}
+_OPTIONAL = {"fixed", "commit", "stable", "certain", "link"}
 
 
 class BrokenFile(ValueError):
@@ -30,16 +30,16 @@ class BrokenFile(ValueError):
 class Issue(NamedTuple):
     """One bug: kernels from `since` up to, but not including, `fixed` have it.
 
-    `stable` are the stable releases that brought the fix to older series. A `certain` bug fails
+    Without `fixed` no kernel is known to be without it. `commit` is the fix. `stable` are the stable releases that brought the fix to older series. A `certain` bug fails
     its tests each time: a pass means that the entry, or the test, is wrong.
     """
 
     test: str
     symptom: str
     what: str
-    commit: str
     since: Release
-    fixed: Release
+    fixed: Release | None = None
+    commit: str = ""
     stable: tuple[Release, ...] = ()
     certain: bool = True
     link: str = ""
@@ -49,7 +49,8 @@ class Issue(NamedTuple):
         backported = any(
             fix[:2] == release[:2] and release >= fix for fix in self.stable if len(fix) > 2
         )
-        return self.since <= release < self.fixed and not backported
+        fixed = backported or (self.fixed is not None and release >= self.fixed)
+        return release >= self.since and not fixed
 
     def concerns(self, nodeid: str) -> bool:
         """Whether it is about the test `nodeid`; a pattern without brackets means all of them."""
@@ -61,7 +62,8 @@ class Issue(NamedTuple):
         return re.search(self.symptom, failure) is not None
 
     def __str__(self) -> str:
-        return f"known kernel bug: {self.what}; fixed by {self.commit}"
+        fix = f"fixed by {self.commit}" if self.fixed else "no fix is known"
+        return f"known kernel bug: {self.what}; {fix}"
 
 
 def load(path: Path) -> list[Issue]:
@@ -83,11 +85,16 @@ def _issue(entry: dict[str, Any], where: str) -> Issue:
         raise BrokenFile(f"{where} {wrong}")
     try:
         re.compile(entry["symptom"])
-        versions = {key: parse_full_release(entry[key]) for key in ("since", "fixed")}
+        versions: dict[str, Any] = {
+            key: parse_full_release(entry[key]) for key in ("since", "fixed") if key in entry
+        }
+        if ("fixed" in entry) != ("commit" in entry):
+            raise ValueError("a fix has both: fixed and commit")
         stable = tuple(map(parse_full_release, entry.get("stable", ())))
     except (re.error, TypeError, ValueError) as error:
         raise BrokenFile(f"{where}: {error}") from error
-    return Issue(**{**entry, **versions, "stable": stable})
+    fields: dict[str, Any] = {**entry, **versions, "stable": stable}
+    return Issue(**fields)
 
 
 def unmatched(issues: Iterable[Issue], nodeids: Iterable[str]) -> list[Issue]:

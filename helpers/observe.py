@@ -69,17 +69,15 @@ class Watcher:
             self._notification = Notification(events, time.monotonic_ns())
 
     def _sleep_in_poll(self) -> PollEvent:
-        poller = select.poll()
-        poller.register(self.pidfd.fileno(), self.asked)
-        poller.register(self._stop.fileno(), select.POLLIN)
-        return self._pick(poller.poll(Deadline().left_ms()))
+        fd = self.pidfd.fileno()
+        wanted = {fd: int(self.asked), self._stop.fileno(): int(PollEvent.IN)}
+        # No timeout: at its end poll(2) asks once more, which would hide a lost wake-up.
+        return PollEvent(syscalls.poll(wanted, -1)[fd])
 
     def _sleep_in_epoll(self) -> PollEvent:
         assert self._epoll is not None
-        return self._pick(self._epoll.poll(Deadline().left_ms() / 1000))
-
-    def _pick(self, ready: list[tuple[int, int]]) -> PollEvent:
-        return PollEvent(sum(event for fd, event in ready if fd == self.pidfd.fileno()))
+        ready = syscalls.epoll_wait(self._epoll, -1)
+        return PollEvent(ready.get(self.pidfd.fileno(), 0))
 
     def _settled(self) -> bool:
         """Whether the thread sleeps in its call, or is through with it."""
@@ -112,7 +110,7 @@ class Watcher:
             journal.record(self, f"woke: {self._notification.events}", self._notification.at)
         woken = self._notification and self._notification.events
         assert woken is None, f"{self} was woken with {woken} by the time {since}"
-        now = self.pidfd.poll()
+        now = self.pidfd.poll(asked=self.asked)
         assert now == PollEvent.NONE, f"poll says {now} of {self.pidfd!r} when {since}"
         journal.record(self, f"still asleep when {since}")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import select
 
 from helpers import journal, syscalls
 from helpers.descriptor import Descriptor
@@ -52,11 +51,10 @@ class Pidfd(Descriptor):
     def _get_info(self, raw: PidfdInfoStruct) -> None:
         syscalls.ioctl(self.fileno(), pidfd_get_info(), ctypes.addressof(raw))
 
-    def poll(self, timeout_ms: int = 0) -> PollEvent:
-        """What ``poll(2)`` says within `timeout_ms` milliseconds, asked for POLLIN."""
-        poller = select.poll()
-        poller.register(self.fileno(), PollEvent.IN)
-        events = PollEvent(sum(event for _, event in poller.poll(timeout_ms)))
+    def poll(self, timeout_ms: int = 0, asked: PollEvent = PollEvent.IN) -> PollEvent:
+        """What ``poll(2)`` says within `timeout_ms` milliseconds, asked for `asked`."""
+        fd = self.fileno()
+        events = PollEvent(syscalls.poll({fd: asked}, timeout_ms)[fd])
         journal.record(self, f"poll({timeout_ms} ms) = {events}")
         return events
 
@@ -68,7 +66,7 @@ class Pidfd(Descriptor):
 
     def waitid(self, options: int) -> os.waitid_result | None:
         """``waitid(P_PIDFD)``; None where WNOHANG found nothing."""
-        return os.waitid(P_PIDFD, self.fileno(), options)
+        return syscalls.waitid(P_PIDFD, self.fileno(), options)
 
     def peek(self) -> Outcome | None:
         """What ``waitid(WNOWAIT | WNOHANG)`` says: the end to be reaped, None if none yet."""

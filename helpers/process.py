@@ -87,8 +87,13 @@ class Thread:
         """Let this thread make a child process, which it must reap by itself."""
         ours, theirs = Channel.pair(role)
         ours.ask_for_sender()
-        self.call(agent.fork, theirs, flags, exit_signal)
-        theirs.close()
+        try:
+            self.call(agent.fork, theirs, flags, exit_signal)
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         # Its pid as our own pid namespace has it comes from the kernel, with the first answer.
         group = ThreadGroup(0, ours, role, parent=self.group)
         inner = group.leader.call(os.getpid)
@@ -112,13 +117,6 @@ class Thread:
         self.group.leader = Thread(self.group, self.group.pid, beacon, "leader")
         self.group.leader.call(os.getpid)
         journal.record(self.group, "the new image takes orders")
-
-    def begin_exec(self) -> Order:
-        """Order an exec and do not wait; `ThreadGroup.finish_exec` does."""
-        self.group.beacon, theirs = Channel.pair("new image")
-        order = self.begin(agent.exec_echo, theirs)
-        theirs.close()
-        return order
 
     def _exec(self, entry: Callable[[Channel], object]) -> Channel:
         beacon, theirs = Channel.pair("new image")
@@ -198,6 +196,20 @@ class ThreadGroup:
         journal.record(thread, f"runs as tid {tid}")
         return thread
 
+    def race_to_exec(self, *threads: Thread) -> None:
+        """Let `threads` execute the small program all at once; returns when it runs for one."""
+        self.beacon, theirs = Channel.pair("new image")
+        gate, start = Channel.pair("starting gate")
+        for thread in threads:
+            thread.begin(agent.exec_echo_at_gate, theirs, start)
+        theirs.close()
+        start.close()
+        for _ in threads:
+            gate.receive_within(Deadline(), f"the threads of {self!r} to stand at the gate")
+        gate.close()
+        self.is_running()
+        journal.record(self, f"the image runs that {len(threads)} threads raced to execute")
+
     def is_running(self) -> None:
         """Let the small program of `Thread.exec` answer; raises `ChildFailed` if it cannot."""
         assert self.beacon is not None, "nothing was executed"
@@ -226,9 +238,13 @@ class ThreadGroup:
                 return os.waitid(P_PID, self.pid, options) is not None
             except ChildProcessError:
                 return True
-        return procfs.task_state(self.pid) in (None, "X") or (
-            procfs.task_state(self.pid) == "Z" and len(os.listdir(f"/proc/{self.pid}/task")) == 1
-        )
+        state = procfs.task_state(self.pid)
+        try:
+            return state in (None, "X") or (
+                state == "Z" and len(os.listdir(f"/proc/{self.pid}/task")) == 1
+            )
+        except FileNotFoundError:  # reaped between the two looks
+            return True
 
     def _state(self) -> str:
         return f"state {procfs.task_state(self.pid)}"

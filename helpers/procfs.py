@@ -29,10 +29,20 @@ def status(pid: int | str, tid: int | str | None = None) -> dict[str, str]:
         return {key: value.strip() for key, _, value in pairs}
 
 
-def ids(pid: int) -> tuple[Ids, Ids]:
-    """User and group ids of a process: real, effective, saved, filesystem."""
-    fields = status(pid)
+def ids(pid: int, tid: int | None = None) -> tuple[Ids, Ids]:
+    """User and group ids of a process, or of one task: real, effective, saved, filesystem."""
+    fields = status(pid, tid)
     users, groups = (Ids(*map(int, fields[key].split())) for key in ("Uid", "Gid"))
+    return users, groups
+
+
+def overflow_ids() -> tuple[Ids, Ids]:
+    """What ids are told as to a user namespace that has no numbers for them."""
+    numbers = []
+    for name in ("overflowuid", "overflowgid"):
+        with open(f"/proc/sys/kernel/{name}", encoding="ascii") as file:
+            numbers.append(int(file.read()))
+    users, groups = (Ids(*[number] * 4) for number in numbers)
     return users, groups
 
 
@@ -65,6 +75,12 @@ def current_syscall(pid: int | str, tid: int) -> int | None:
     except (OSError, IndexError):
         return None
     return int(first) if first.isdigit() else None
+
+
+def open_pidfds(pid: int) -> int:
+    """How many pidfds a process holds."""
+    links = (os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd"))
+    return sum(link.startswith(("anon_inode:[pidfd]", "pidfd:")) for link in links)
 
 
 def children(pid: int | str = "self") -> set[int]:

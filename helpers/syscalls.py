@@ -1,6 +1,8 @@
 """One typed function per system call that the standard library lacks or narrows.
 
-The only module that calls into libc. Every function raises ``OSError`` with the kernel's errno.
+The only module that calls into libc, and the place where selftests put faults between the tests
+and the kernel. Every function raises ``OSError`` with the kernel's errno.
+
 Descriptors are plain integers here on purpose: tests of wrong descriptors need numbers that the
 standard library refuses before the kernel sees them.
 """
@@ -9,9 +11,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
+from collections.abc import Callable
 from typing import Final, NoReturn
 
-from helpers.uapi import MACHINE, CloneFlag, Iovec, PollFd, Siginfo
+from helpers.uapi import MACHINE, CloneArgs, CloneFlag, Iovec, PollFd, Siginfo
 
 # ctypes.CDLL drops the interpreter lock during a call, PyDLL would keep it: a leader that exits
 # alone by `syscall(SYS_exit)` must not take the lock of its subthreads with it.
@@ -21,6 +25,8 @@ _python: Final = ctypes.pythonapi
 # Numbers from v5.1 on are the same everywhere but on alpha and MIPS, which add an offset.
 _OFFSET: Final = {"alpha": 110, "mips": 4000, "mips64": 5000}.get(MACHINE, 0)
 NR_PIDFD_SEND_SIGNAL: Final = 424 + _OFFSET
+NR_OPEN_TREE: Final = 428 + _OFFSET
+NR_MOVE_MOUNT: Final = 429 + _OFFSET
 NR_PIDFD_OPEN: Final = 434 + _OFFSET
 NR_CLONE3: Final = 435 + _OFFSET
 NR_CLOSE_RANGE: Final = 436 + _OFFSET
@@ -52,6 +58,34 @@ def _abi() -> str:
 _NR_EXIT, _NR_CLONE, _NR_POLLS = _NUMBERS.get(_abi(), _GENERIC)
 SLEEPING_IN_POLL: Final = frozenset((*_NR_POLLS, 414, 441))
 """Numbers by which ``/proc/PID/syscall`` shows a task asleep in a poll or epoll call."""
+_WAITID: Final = {
+    "x86_64": 247,
+    "i386": 284,
+    "arm": 280,
+    "s390x": 281,
+    "ppc64": 272,
+    "ppc64le": 272,
+}
+SLEEPING_IN_WAITID: Final = frozenset((_WAITID.get(_abi(), 95),))
+"""The number by which ``/proc/PID/syscall`` shows a task asleep in ``waitid``."""
+
+_NR_RT_SIGACTION: Final = {
+    "x86_64": 13,
+    "i386": 174,
+    "arm": 174,
+    "s390x": 174,
+    "ppc64": 173,
+    "ppc64le": 173,
+}.get(_abi(), 134)
+
+_NR_RT_SIGTIMEDWAIT: Final = {
+    "x86_64": 128,
+    "i386": 177,
+    "arm": 177,
+    "s390x": 177,
+    "ppc64": 176,
+    "ppc64le": 176,
+}.get(_abi(), 137)
 
 _libc.syscall.restype = ctypes.c_long
 
@@ -122,6 +156,67 @@ def prctl(option: int, value: int) -> int:
     return _check(int(_libc.prctl(ctypes.c_int(option), *map(_arg, (value, 0, 0, 0)))))
 
 
+def default_action(signal: int, flags: int) -> None:
+    """``sigaction(2)`` with SIG_DFL and `flags`, which the standard library cannot give."""
+    # Handler, flags, restorer and mask; behind the first two all is 0, whatever its order.
+    action = (ctypes.c_ulong * 8)(0, flags)
+    syscall(_NR_RT_SIGACTION, signal, ctypes.addressof(action), None, 8)
+
+
+def mount(source: str, target: str, kind: str, flags: int = 0) -> None:
+    """``mount(2)`` without options."""
+    texts = (ctypes.c_char_p(os.fsencode(text)) for text in (source, target, kind))
+    _check(int(_libc.mount(*texts, ctypes.c_ulong(flags), None)))
+
+
+def drop_capabilities() -> None:
+    """``capset(2)`` of none, for the calling thread; its ids stay."""
+    # The header of version 3, and three sets of 64 bits in halves: all empty.
+    header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    _check(int(_libc.capset(header, sets)))
+
+
+def fstatfs_type(fd: int) -> int:
+    """The magic number of the file system that ``fstatfs(2)`` tells of; its first field."""
+    word = ctypes.c_uint32 if MACHINE.startswith("s390") else ctypes.c_ulong
+    answer = (word * (256 // ctypes.sizeof(word)))()
+    _check(int(_libc.fstatfs(ctypes.c_int(fd), answer)))
+    return int(answer[0])
+
+
+def name_to_handle_at(fd: int, name: str, handle: ctypes.Structure, flags: int) -> int:
+    """``name_to_handle_at(2)`` into a ``struct file_handle``; gives the mount id."""
+    mount_id = ctypes.c_int(-1)
+    path = ctypes.c_char_p(os.fsencode(name))
+    tail = (ctypes.byref(handle), ctypes.byref(mount_id), ctypes.c_int(flags))
+    _check(int(_libc.name_to_handle_at(ctypes.c_int(fd), path, *tail)))
+    return mount_id.value
+
+
+def open_by_handle_at(fd: int, handle: ctypes.Structure, flags: int) -> int:
+    """``open_by_handle_at(2)``; any `fd`, negative ones included."""
+    where, how = ctypes.c_int(fd), ctypes.c_int(flags)
+    return _check(int(_libc.open_by_handle_at(where, ctypes.byref(handle), how)))
+
+
+def open_tree(fd: int, name: str, flags: int) -> int:
+    """``open_tree(2)``, v5.2."""
+    path = ctypes.c_char_p(os.fsencode(name))
+    return syscall(NR_OPEN_TREE, fd, ctypes.cast(path, ctypes.c_void_p).value, flags)
+
+
+def move_mount(source: int, target: int, flags: int) -> None:
+    """``move_mount(2)``, v5.2, between two descriptors; both paths are empty."""
+    empty = ctypes.cast(ctypes.c_char_p(b""), ctypes.c_void_p).value
+    syscall(NR_MOVE_MOUNT, source, empty, target, empty, flags)
+
+
+def setfsids(uid: int, gid: int) -> None:
+    """``setfsuid(2)`` and ``setfsgid(2)`` for the calling thread; neither tells of a failure."""
+    _libc.setfsgid(ctypes.c_uint(gid))
+    _libc.setfsuid(ctypes.c_uint(uid))
+
+
 def ioctl(fd: int, request: int, argument: int | None = None) -> int:
     """``ioctl(2)`` with an address or number as argument; any `fd`, negative ones included."""
     return _check(int(_libc.ioctl(ctypes.c_int(fd), ctypes.c_ulong(request), _arg(argument))))
@@ -137,12 +232,45 @@ def poll(fds: dict[int, int], timeout_ms: int) -> dict[int, int]:
     return {entry.fd: entry.revents for entry in entries}
 
 
+def epoll_add(epoll: int, fd: int, events: int) -> None:
+    """``epoll_ctl(2)`` with EPOLL_CTL_ADD; any `fd`, negative ones included."""
+    event = (ctypes.c_uint32 * 4)(events)  # whatever the architecture's padding, data is 0
+    _check(int(_libc.epoll_ctl(ctypes.c_int(epoll), 1, ctypes.c_int(fd), event)))
+
+
+def epoll_wait(epoll: select.epoll, timeout_ms: int) -> dict[int, int]:
+    """``epoll_wait(2)``; gives the events of each descriptor that has any."""
+    return dict(epoll.poll(timeout_ms / 1000))
+
+
+def waitid(kind: int, which: int, options: int) -> os.waitid_result | None:
+    """``waitid(2)``; None where WNOHANG found nothing."""
+    return os.waitid(kind, which, options)
+
+
 def close_range(first: int, last: int) -> None:
     """Close every open descriptor from `first` to `last`, both included."""
     try:
         syscall(NR_CLOSE_RANGE, first, last, 0)
     except OSError:  # before v5.9, or filtered
         os.closerange(first, min(last, os.sysconf("SC_OPEN_MAX")) + 1)
+
+
+def prepare_execve(target: int | str, argv: list[str]) -> Callable[[], NoReturn]:
+    """``execve(2)`` of a path, or ``fexecve(3)`` of a descriptor, ready to be called.
+
+    Unlike the standard library's it drops the interpreter lock, so that threads can race.
+    """
+    words = (ctypes.c_char_p * (len(argv) + 1))(*map(os.fsencode, argv))
+    nothing = (ctypes.c_char_p * 1)()
+    call = _libc.fexecve if isinstance(target, int) else _libc.execve
+    file = ctypes.c_int(target) if isinstance(target, int) else os.fsencode(target)
+
+    def execute() -> NoReturn:
+        call(file, words, nothing)
+        _fail()
+
+    return execute
 
 
 def exit_thread(status: int) -> NoReturn:
@@ -158,11 +286,34 @@ def fork_with(flags: int, exit_signal: int) -> int:
     interpreter is told as a fork is: both halves go on in Python. The caller must be ready to
     end the child by ``os._exit``.
     """
-    # The stack comes first on s390; both are 0, and nothing behind them is used without flags.
+    return _fork_by(_NR_CLONE, *_clone_words(flags, exit_signal), 0, 0, 0, flags=flags)
+
+
+def fork_with_pidfd(flags: int, exit_signal: int) -> tuple[int, int]:
+    """`fork_with` that gives a pidfd of the child too, -1 if `flags` ask for none.
+
+    The old call has no argument of its own for it: it is stored where the tid would be.
+    """
+    pidfd = ctypes.c_int(-1)
+    words = (*_clone_words(flags, exit_signal), ctypes.addressof(pidfd), 0, 0)
+    return _fork_by(_NR_CLONE, *words, flags=flags), pidfd.value
+
+
+def clone3(args: CloneArgs) -> int:
+    """``clone3(2)``, v5.3, without a new stack: otherwise as `fork_with`."""
+    words = (ctypes.addressof(args), ctypes.sizeof(args))
+    return _fork_by(NR_CLONE3, *words, flags=args.flags)
+
+
+def _clone_words(flags: int, exit_signal: int) -> tuple[int, int]:
+    # The stack comes first on s390; it is 0, and nothing behind it is used without flags.
     word = flags | exit_signal
-    head = (0, word) if MACHINE.startswith("s390") else (word, 0)
+    return (0, word) if MACHINE.startswith("s390") else (word, 0)
+
+
+def _fork_by(number: int, *words: int, flags: int) -> int:
     _python.PyOS_BeforeFork()
-    pid = int(_libc.syscall(ctypes.c_long(_NR_CLONE), *map(_arg, (*head, 0, 0, 0))))
+    pid = int(_libc.syscall(ctypes.c_long(number), *map(_arg, words)))
     if pid == 0:
         _python.PyOS_AfterFork_Child()
         return 0
@@ -171,3 +322,31 @@ def fork_with(flags: int, exit_signal: int) -> int:
     if pid < 0:
         raise OSError(error, f"clone({CloneFlag(flags)}): {os.strerror(error)}")
     return pid
+
+
+def start_pause(flags: int, stack_top: int) -> tuple[int, int]:
+    """A thread that runs libc's ``pause`` and no Python; gives its tid and its pidfd or -1.
+
+    By libc's ``clone``. It shares the thread-local storage of the caller, which ``pause`` leaves
+    alone while libc knows of one thread only.
+    """
+    pidfd = ctypes.c_int(-1)
+    entry = ctypes.cast(_libc.pause, ctypes.c_void_p)
+    stack = ctypes.c_void_p(stack_top)
+    word = ctypes.c_int(ctypes.c_int32(flags).value)
+    tail = (None, ctypes.byref(pidfd), None, None)
+    return _check(int(_libc.clone(entry, stack, word, *tail))), pidfd.value
+
+
+def sigtimedwait(signal: int) -> Siginfo:
+    """``sigtimedwait(2)`` that takes what is pending by now, and fails with EAGAIN otherwise."""
+    width = 8 * ctypes.sizeof(ctypes.c_ulong)
+    wanted = (ctypes.c_ulong * (1024 // width))()
+    wanted[(signal - 1) // width] = 1 << (signal - 1) % width
+    now = (ctypes.c_long * 4)()
+    info = Siginfo()
+    # Not by libc, which tells SI_TKILL as SI_USER. The size is that of the kernel's set.
+    size = 16 if MACHINE.startswith("mips") else 8
+    words = map(ctypes.addressof, (wanted, info, now))
+    syscall(_NR_RT_SIGTIMEDWAIT, *words, size)
+    return info

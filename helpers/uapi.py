@@ -110,6 +110,12 @@ class CloneFlag(Flags):
     NEWNET = 0x40000000
     IO = 0x80000000
     NEWTIME = 0x00000080  # clone3 and unshare only
+    # clone3 only
+    CLEAR_SIGHAND = 1 << 32  # v5.5
+    INTO_CGROUP = 1 << 33  # v5.7
+    AUTOREAP = 1 << 34  # v7.1
+    NNP = 1 << 35  # v7.1
+    PIDFD_AUTOKILL = 1 << 36  # v7.1
 
 
 PIDFD_SELF_THREAD = -10000
@@ -140,6 +146,11 @@ def _ioc(direction: int, kind: int, number: int, size: int) -> int:
 def ioctl_none(kind: int, number: int) -> int:
     """``_IO(kind, number)`` of ``include/uapi/asm-generic/ioctl.h``."""
     return _ioc(_IOC_NONE, kind, number, 0)
+
+
+def ioctl_read(kind: int, number: int, size: int) -> int:
+    """``_IOR(kind, number, ...)`` for an argument of `size` bytes."""
+    return _ioc(_IOC_READ, kind, number, size)
 
 
 def ioctl_read_write(kind: int, number: int, size: int) -> int:
@@ -206,8 +217,10 @@ class PollFd(ctypes.Structure):
 
 SIGINFO_SIZE = 128
 
+SI_KERNEL = 0x80
 SI_USER = 0
 SI_QUEUE = -1
+SI_ASYNCIO = -4
 SI_TKILL = -6
 
 
@@ -229,18 +242,57 @@ class Siginfo(ctypes.Structure):
         pass
 
     _anonymous_ = ("head", "rt")
-    _fields_ = [("head", _Head), ("rt", _Rt), ("pad", ctypes.c_byte * 96)]
+    _fields_ = [
+        ("head", _Head),
+        ("rt", _Rt),
+        ("pad", ctypes.c_byte * (SIGINFO_SIZE - 16 - 2 * ctypes.sizeof(ctypes.c_void_p))),
+    ]
+
+
+assert ctypes.sizeof(Siginfo) == SIGINFO_SIZE
+
+
+class CloneArgs(ctypes.Structure):
+    """``struct clone_args`` as of v5.7; ``include/uapi/linux/sched.h``."""
+
+    _fields_ = [
+        (name, ctypes.c_uint64)
+        for name in (
+            "flags",
+            "pidfd",
+            "child_tid",
+            "parent_tid",
+            "exit_signal",
+            "stack",
+            "stack_size",
+            "tls",
+            "set_tid",
+            "set_tid_size",
+            "cgroup",
+        )
+    ]
+
+
+PID_MAX_LIMIT = 1 << 22
+"""No process has this number or a higher one; ``include/linux/threads.h``."""
 
 
 P_PID = 1
 P_PIDFD = 3  # v5.4
 WALL = 0x40000000
 """``__WALL``: wait for children of every exit signal, those that send none included."""
+WCLONE = 0x80000000 - (1 << 32)
+"""``__WCLONE``: wait only for children whose exit signal is not SIGCHLD."""
+WNOTHREAD = 0x20000000
+"""``__WNOTHREAD``: wait only for children of the calling thread."""
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
+
+SA_NOCLDWAIT = 0x10000 if MACHINE.startswith("mips") else 2
+"""Ended children leave no zombie; ``include/uapi/asm-generic/signal-defs.h``."""
 
 MADV_COLD = 20
 MADV_PAGEOUT = 21

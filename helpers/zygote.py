@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from helpers import agent
 from helpers.deadline import Deadline
@@ -45,21 +46,26 @@ class Zygote:
             stdout=subprocess.DEVNULL,
             stderr=self.errors,
             start_new_session=True,
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"},
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "LC_ALL": "C.UTF-8",
+                "MALLOC_ARENA_MAX": "1",
+            },
         )
         theirs.close()
         self._channel = ours.keep()
         self._ahead = self._order(CloneFlag.NONE)
 
-    @property
-    def pids(self) -> set[int]:
-        """The zygote itself and the child that waits for its use; both outlive a test."""
-        return {self._process.pid, self._collect_ahead().pid}
+    def strangers(self, children: set[int]) -> set[int]:
+        """Those of our `children` that are not of its making ahead, nor itself."""
+        others = children - {self._process.pid, self._ahead.pid}
+        # Only a child that may be the one on order is worth the wait for the answer.
+        return others - {self._collect_ahead().pid} if others else others
 
     @property
     def descriptors(self) -> set[int]:
         """Our descriptors that outlive a test."""
-        return {end.fileno() for end in (self._channel, self._collect_ahead().channel)} | {
+        return {end.fileno() for end in (self._channel, self._ahead.channel)} | {
             self.errors.fileno()
         }
 
@@ -75,12 +81,26 @@ class Zygote:
         ahead.channel.release()
         return ahead
 
+    def call(self, function: Callable[..., object], *args: object) -> Any:
+        """Let the zygote itself do something: what must be undone even if pytest is killed."""
+        self._collect_ahead()
+        try:
+            self._channel.send((function, args))
+            answer = self._channel.receive_within(Deadline(), f"the zygote to {function.__name__}")
+        except Hangup as error:
+            raise self._died() from error
+        if answer.error is not None:
+            raise answer.error
+        if answer.trace:
+            raise ZygoteDied(answer.trace)
+        return answer.value
+
     def new_errors(self) -> str:
         """What children printed since this was asked last: errors in their own code."""
         self.errors.seek(self._reported)
-        text = self.errors.read().decode(errors="replace")
-        self._reported += len(text)
-        return text
+        said = self.errors.read()
+        self._reported += len(said)
+        return said.decode(errors="replace")
 
     def stop(self) -> None:
         """End the zygote and the waiting child, and reap both."""
@@ -100,6 +120,8 @@ class Zygote:
         ours, theirs = Channel.pair("child")
         try:
             self._channel.send((agent.fork, (theirs, flags | CloneFlag.PARENT, 0)))
+            # Its first order: who answers has asked to die with us, and may be stopped by a test.
+            ours.send((os.getpid, ()))
         except Hangup as error:
             raise self._died() from error
         finally:
@@ -117,6 +139,10 @@ class Zygote:
             raise answer.error
         if answer.trace:
             raise ZygoteDied(answer.trace)
+        try:
+            ordered.channel.receive_within(deadline, "a new child to run")
+        except Hangup as error:
+            raise ZygoteDied(f"a new child ended at once:\n{self.new_errors()}") from error
         return Newborn(answer.value, ordered.channel)
 
     def _collect_ahead(self) -> Newborn:

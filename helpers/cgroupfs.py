@@ -1,0 +1,55 @@
+"""What the zygote does to cgroups, so that none is left over when pytest is killed."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from helpers import agent
+from helpers.deadline import wait_until
+
+
+class Removal:
+    """Removes one cgroup: when asked, or when pytest hangs up."""
+
+    def __init__(self, path: str) -> None:
+        """Be responsible for the cgroup directory `path`."""
+        self.path = path
+
+    def __call__(self) -> None:
+        """Kill what runs in the cgroup, and remove it when the kernel has let go of it."""
+        try:
+            with open(f"{self.path}/cgroup.kill", "w", encoding="ascii") as file:  # v5.14
+                file.write("1")
+        except FileNotFoundError:
+            pass
+        wait_until(self._is_gone, f"cgroup {self.path} to become empty", seconds=5)
+
+    def _is_gone(self) -> bool:
+        try:
+            os.rmdir(self.path)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            return False
+        return True
+
+
+def create(path: str) -> None:
+    """Make a cgroup and answer for its removal."""
+    agent.at_hangup.append(Removal(path))
+    try:
+        os.mkdir(path)
+    except OSError:
+        agent.at_hangup.pop()
+        raise
+
+
+def remove(path: str) -> None:
+    """Remove a cgroup that `create` made."""
+    for removal in agent.at_hangup[:]:
+        if isinstance(removal, Removal) and removal.path == path:
+            removal()
+            agent.at_hangup.remove(removal)

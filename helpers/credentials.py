@@ -1,0 +1,33 @@
+"""Children that take other ids."""
+
+from __future__ import annotations
+
+import os
+
+from helpers import agent, syscalls
+from helpers.info import Ids
+
+
+def take(users: Ids, groups: Ids) -> None:
+    """Take four different user ids and group ids.
+
+    The effective user id must stay 0, which keeps the right to set the filesystem ids after it.
+    """
+    os.setresgid(groups.real, groups.effective, groups.saved)
+    os.setresuid(users.real, users.effective, users.saved)
+    syscalls.setfsids(users.filesystem, groups.filesystem)
+    agent.die_with_parent()  # a change of ids has undone that
+
+
+def take_alone(user: int, group: int) -> None:
+    """Take other filesystem ids, for the calling thread alone."""
+    syscalls.setfsids(user, group)
+    agent.die_with_parent()
+
+
+def become(user: int) -> None:
+    """Take `user` for every user id and group id, with no way back."""
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    agent.die_with_parent()  # a change of ids has undone that

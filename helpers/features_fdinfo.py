@@ -1,0 +1,25 @@
+"""Features of pidfds in /proc; see `helpers.features`."""
+
+from __future__ import annotations
+
+import os
+
+from helpers import fdinfo
+from helpers.features import Absent, Feature, Present, Verdict, _errno, _judge
+from helpers.kernel import Version
+from helpers.pidfd import Pidfd
+
+
+def _probe_nspid() -> Verdict:
+    with Pidfd.open(os.getpid()) as pidfd:
+        found = fdinfo.shown(pidfd)
+    return Present() if found.nspid else Absent(f"fdinfo of a pidfd is {found}")
+
+
+def _probe_own_proc() -> Verdict:
+    error = _errno(lambda: fdinfo.with_own_proc("probe"))
+    return _judge(error, "mount of proc in new user, pid and mount namespaces", ())
+
+
+NSPID = Feature("NSpid in fdinfo of pidfds", Version(5, 5), _probe_nspid, ("PID_NS",))
+OWN_PROC = Feature("a procfs of another pid namespace", Version(3, 8), _probe_own_proc)

@@ -1,0 +1,130 @@
+"""Features of a pidfd as a file; see `helpers.features`."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+
+from helpers import filesystem, process
+from helpers.features import Absent, Feature, Forbidden, Present, Verdict, _errno, _judge
+from helpers.kernel import Version
+from helpers.pidfd import Pidfd
+from helpers.uapi import FD_PIDFS_ROOT, CloneFlag, PidfdFlag
+from helpers.uapi_files import PID_FS_MAGIC
+
+
+def _own() -> Pidfd:
+    return Pidfd.open(os.getpid(), role="own")
+
+
+def _probe_pidfs() -> Verdict:
+    with _own() as pidfd:
+        magic = filesystem.magic(pidfd)
+    if magic == PID_FS_MAGIC:
+        return Present()
+    return Absent(f"statfs of a pidfd tells of file system {magic:#x}")
+
+
+def _probe_generation() -> Verdict:
+    with _own() as pidfd:
+        error = _errno(lambda: filesystem.generation(pidfd))
+    return _judge(error, "FS_IOC_GETVERSION", (errno.ENOTTY, errno.EINVAL))
+
+
+def _probe_handle() -> Verdict:
+    with _own() as pidfd:
+        error = _errno(lambda: filesystem.handle_of(pidfd))
+        if error:
+            return _judge(error, "name_to_handle_at", (errno.EOPNOTSUPP, errno.ENOSYS))
+        handle = filesystem.handle_of(pidfd)
+        error = _errno(lambda: filesystem.open_handle(pidfd, handle).close())
+    return _judge(error, "open_by_handle_at", (errno.ESTALE, errno.ENOSYS))
+
+
+def _with_handles(probe: Callable[[], Verdict]) -> Callable[[], Verdict]:
+    """A probe that opens by handles, and has the same answer as `_probe_handle` without them."""
+
+    def ask() -> Verdict:
+        handles = _probe_handle()
+        return probe() if isinstance(handles, Present) else handles
+
+    return ask
+
+
+def _flags_of_reopened(flags: int) -> tuple[int, bool]:
+    with _own() as pidfd:
+        with filesystem.open_handle(pidfd, filesystem.handle_of(pidfd), flags) as opened:
+            return opened.status_flags, opened.closes_on_exec
+
+
+def _probe_handle_cloexec() -> Verdict:
+    _, closes = _flags_of_reopened(0)
+    return Absent("open_by_handle_at sets FD_CLOEXEC unasked") if closes else Present()
+
+
+def _probe_handle_thread() -> Verdict:
+    status, _ = _flags_of_reopened(PidfdFlag.THREAD)
+    if status & PidfdFlag.THREAD:
+        return Present()
+    return Absent(f"open_by_handle_at(O_EXCL) gives file status flags {status:#o}")
+
+
+def _probe_root() -> Verdict:
+    with _own() as pidfd:
+        handle = filesystem.handle_of(pidfd)
+    error = _errno(lambda: filesystem.open_handle(FD_PIDFS_ROOT, handle).close())
+    return _judge(error, "open_by_handle_at(FD_PIDFS_ROOT)", (errno.EBADF,))
+
+
+def _probe_reopen() -> Verdict:
+    with _own() as pidfd:
+        error = _errno(lambda: filesystem.reopen(pidfd).close())
+    if error == errno.EACCES:
+        return Forbidden("a pidfd's file belongs to root, mode 0700: not root, no CAP_DAC_OVERRIDE")
+    return _judge(error, "open(/proc/self/fd/PIDFD)", (errno.ENXIO,))
+
+
+def _probe_attributes() -> Verdict:
+    with _own() as pidfd:
+        error = _errno(lambda: os.getxattr(pidfd.fileno(), "trusted.probe"))
+        if error == errno.ENODATA:
+            error = _errno(lambda: os.setxattr(pidfd.fileno(), "trusted.probe", b""))
+            if error == errno.EPERM:
+                return Forbidden("setxattr(trusted.*) gives EPERM: no CAP_SYS_ADMIN over all")
+    return _judge(error, "xattr trusted.* of a pidfd", (errno.EOPNOTSUPP,))
+
+
+def _probe_bind() -> Verdict:
+    flags = CloneFlag.NEWUSER | CloneFlag.NEWNS
+    error = _errno(lambda: process.spawn(flags, "probe"))
+    if error:
+        return _judge(error, "clone(NEWUSER|NEWNS)", (errno.EINVAL,))
+    child = process.spawn(flags, "probe")
+    error = _errno(lambda: child.leader.call(filesystem.isolate_mounts))
+    if error:
+        return _judge(error, "mount(MS_PRIVATE) in a namespace of one's own", ())
+    with _own() as pidfd:
+        error = _errno(lambda: child.leader.call(filesystem.clone_mount, pidfd))
+    return _judge(error, "open_tree(OPEN_TREE_CLONE) of a pidfd", (errno.EINVAL, errno.ENOSYS))
+
+
+PIDFS = Feature("pidfs", Version(6, 9), _probe_pidfs)
+GENERATION = Feature("FS_IOC_GETVERSION of a pidfd", Version(6, 14), _probe_generation)
+FILE_HANDLE = Feature("file handles of pidfds", Version(6, 14), _probe_handle, ("FHANDLE",))
+HANDLE_CLOEXEC = Feature(
+    "open_by_handle_at(2) of a pidfd without FD_CLOEXEC",
+    Version(6, 17),
+    _with_handles(_probe_handle_cloexec),
+    rule=True,
+)
+HANDLE_THREAD = Feature(
+    "PIDFD_THREAD kept by open_by_handle_at(2)",
+    Version(7, 2),
+    _with_handles(_probe_handle_thread),
+    rule=True,
+)
+PIDFS_ROOT = Feature("FD_PIDFS_ROOT", Version(6, 17), _with_handles(_probe_root), ("FHANDLE",))
+REOPEN = Feature("reopening a pidfd by its link in /proc", Version(6, 9), _probe_reopen)
+XATTR = Feature("extended attributes of pidfds", Version(6, 17), _probe_attributes)
+BIND_MOUNT = Feature("bind mounts of pidfds", Version(6, 14), _probe_bind, ("USER_NS",))

@@ -1,0 +1,45 @@
+"""Features of copying descriptors and of looking into processes; see `helpers.features`."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from helpers import getfd, process, procfs, rights
+from helpers.features import Feature, Forbidden, Present, Verdict, _errno, _judge
+from helpers.kernel import Version
+from helpers.syscalls_access import kcmp_file
+
+
+def _probe_getfd() -> Verdict:
+    child = process.spawn(role="probe")
+    with child.pidfd() as pidfd:
+        error = _errno(lambda: getfd.copy(pidfd, 2).close())
+    return _judge(error, "pidfd_getfd of a child's", (errno.ENOSYS,))
+
+
+def _probe_unprivileged() -> Verdict:
+    found = _probe_getfd()
+    if not isinstance(found, Present):
+        return found
+    caller, _, pidfd = rights.equals()
+    with pidfd:
+        error = _errno(lambda: caller.leader.call(getfd.copy, pidfd, 2).close())
+    if error == errno.EPERM:
+        return Forbidden("kernel.yama.ptrace_scope, or another security module, forbids it")
+    return _judge(error, "pidfd_getfd of an equal's", ())
+
+
+def _probe_kcmp() -> Verdict:
+    own = os.getpid()
+    error = _errno(lambda: kcmp_file(own, 2, own, 2))
+    if error == errno.ENOSYS and procfs.status("self").get("Seccomp") == "2":
+        return Forbidden("kcmp gives ENOSYS under a seccomp filter")
+    return _judge(error, "kcmp(self, self)", (errno.ENOSYS,))
+
+
+PIDFD_GETFD = Feature("pidfd_getfd(2)", Version(5, 6), _probe_getfd)
+UNPRIVILEGED_GETFD = Feature(
+    "pidfd_getfd(2) by a process without privileges", Version(5, 6), _probe_unprivileged
+)
+KCMP = Feature("kcmp(2)", Version(3, 5), _probe_kcmp, ("KCMP",))

@@ -1,0 +1,82 @@
+"""Features of namespaces by pidfds; see `helpers.features`."""
+
+from __future__ import annotations
+
+import errno
+import os
+from functools import partial
+
+from helpers import namespaces, process
+from helpers.features import Absent, Feature, Forbidden, Present, Verdict, _errno, _judge
+from helpers.kernel import Version
+from helpers.namespaces import Kind
+from helpers.pidfd import Pidfd
+from helpers.uapi import CloneFlag
+
+_LIMITS = (errno.ENOSPC, errno.EUSERS)
+
+
+def _probe_setns() -> Verdict:
+    child, mover = process.spawn(role="probe"), process.spawn(role="probe's mover")
+    with child.pidfd() as pidfd:
+        child.leader.exit_group()
+        # A kernel that knows pidfds looks for the zombie's namespaces, and finds none.
+        error = _errno(lambda: mover.leader.call(namespaces.enter, pidfd, CloneFlag.NEWNS))
+    if error == errno.ESRCH:
+        return Present()
+    return _judge(error, "setns(pidfd of a zombie)", (errno.EINVAL,))
+
+
+def _probe_ioctls() -> Verdict:
+    with Pidfd.open(os.getpid()) as pidfd:
+        error = _errno(lambda: namespaces.get(pidfd, namespaces.MNT).close())
+    return _judge(error, "PIDFD_GET_MNT_NAMESPACE", (errno.ENOTTY,))
+
+
+def _probe_isolation() -> Verdict:
+    error = _errno(namespaces.isolated)
+    if error in _LIMITS:
+        return Forbidden(f"clone gives {errno.errorcode[error]}: a limit in /proc/sys/user/")
+    return _judge(error, "clone and unshare with every kind of namespace", (errno.EINVAL,))
+
+
+def _probe_kind(kind: Kind) -> Verdict:
+    path = f"/proc/self/ns/{kind}"
+    return Present() if os.path.exists(path) else Absent(f"{path} is missing")
+
+
+def _probe_sharer() -> Verdict:
+    family = process.spawn(CloneFlag.NEWUSER | CloneFlag.NEWNS, "probe")
+    sharer = family.leader.fork(CloneFlag.FS, role="probe's sharer")
+    target = family.leader.fork(CloneFlag.NEWNS | CloneFlag.NEWUTS, role="probe's target")
+    both = CloneFlag.NEWNS | CloneFlag.NEWUTS
+    with target.pidfd() as pidfd:
+        error = _errno(lambda: sharer.leader.call(namespaces.enter, pidfd, both))
+    if error == errno.EINVAL:
+        return Present()
+    return Absent("setns(NEWNS|NEWUTS) is done for a process that shares its root directory")
+
+
+_SINCE = {"cgroup": Version(4, 6), "time": Version(5, 6), "time_for_children": Version(5, 6)}
+
+KIND = {
+    kind: Feature(
+        f"{kind} namespaces",
+        _SINCE.get(kind.name, Version(3, 8)),
+        partial(_probe_kind, kind),
+        (kind.config,),
+    )
+    for kind in namespaces.KINDS
+}
+SETNS = Feature("setns(2) by a pidfd", Version(5, 8), _probe_setns)
+IOCTLS = Feature("PIDFD_GET_*_NAMESPACE", Version(6, 11), _probe_ioctls)
+ISOLATION = Feature(
+    "namespaces of every kind for an ordinary child", Version(3, 8), _probe_isolation, ("USER_NS",)
+)
+# 7.3.4 has it and 7.3.0 has not: stable kernels got it, so the version of mainline says little.
+SHARER_REFUSED = Feature(
+    "setns(2) that refuses a shared root directory in every combination",
+    Version(7, 4),
+    _probe_sharer,
+    rule=True,
+)

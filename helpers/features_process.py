@@ -1,0 +1,131 @@
+"""Features of opening, cloning, signalling, polling and waiting; see `helpers.features`."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from helpers import clone, credentials, process, procfs, syscalls
+from helpers.features import (
+    Absent,
+    Feature,
+    Forbidden,
+    Present,
+    Verdict,
+    _errno,
+    _judge,
+    _open_probe,
+)
+from helpers.kernel import Version
+from helpers.pidfd import Pidfd
+from helpers.process import ThreadGroup
+from helpers.uapi import P_PIDFD, CloneArgs, CloneFlag, PidfdFlag, PollEvent, SignalFlag
+
+
+def _probe_send_signal() -> Verdict:
+    error = _errno(lambda: syscalls.pidfd_send_signal(-1, 0))
+    if error == errno.EBADF:
+        return Present()
+    return _judge(error, "pidfd_send_signal(-1, 0)", (errno.ENOSYS,))
+
+
+def _probe_scopes() -> Verdict:
+    with Pidfd.open(os.getpid()) as pidfd:
+        error = _errno(lambda: pidfd.send_signal(0, SignalFlag.THREAD_GROUP))
+    return _judge(error, "pidfd_send_signal(self, 0, THREAD_GROUP)", (errno.EINVAL,))
+
+
+def _probe_wait() -> Verdict:
+    with Pidfd.open(os.getpid()) as pidfd:
+        error = _errno(lambda: os.waitid(P_PIDFD, pidfd.fileno(), os.WEXITED | os.WNOHANG))
+    if error == errno.ECHILD:
+        return Present()
+    return _judge(error, "waitid(P_PIDFD, self)", (errno.EINVAL,))
+
+
+def _probe_hup() -> Verdict:
+    child = process.spawn(role="probe")
+    with child.pidfd() as pidfd:
+        child.kill()
+        child.reap()
+        events = pidfd.poll()
+    due = PollEvent.IN | PollEvent.HUP
+    return Present() if events == due else Absent(f"poll says {events} of a reaped process")
+
+
+def _probe_clone3() -> Verdict:
+    # A call that the kernel refuses before it makes anything.
+    error = _errno(lambda: syscalls.clone3(CloneArgs(flags=CloneFlag.DETACHED)))
+    if error == errno.EINVAL:
+        return Present()
+    if error == errno.ENOSYS and procfs.status("self").get("Seccomp") == "2":
+        return Forbidden("clone3 gives ENOSYS under a seccomp filter, as container runtimes do")
+    return _judge(error, "clone3 of nothing", (errno.ENOSYS,))
+
+
+def _probe_thread() -> Verdict:
+    maker = process.spawn(role="probe")
+    error = _errno(lambda: maker.leader.call(clone.thread).pidfd.close())
+    return _judge(error, "clone(CLONE_PIDFD|CLONE_THREAD)", (errno.EINVAL,))
+
+
+def pid_1() -> ThreadGroup:
+    """A child that is the first process of a new pid namespace, with every right in it.
+
+    Raises ``OSError`` where namespaces are refused.
+    """
+    flags = CloneFlag.NEWPID | (CloneFlag.NONE if os.geteuid() == 0 else CloneFlag.NEWUSER)
+    return process.spawn(flags, "pid 1")
+
+
+def _probe_namespace() -> Verdict:
+    error = _errno(pid_1)
+    if error in (errno.ENOSPC, errno.EUSERS):
+        return Forbidden(f"clone gives {errno.errorcode[error]}: a limit in /proc/sys/user/")
+    return _judge(error, "clone(CLONE_NEWPID)", (errno.EINVAL,))
+
+
+def _probe_set_tid() -> Verdict:
+    maker = pid_1()
+    error = _errno(lambda: maker.leader.call(clone.process_with_pid, 100).pidfd.close())
+    return _judge(error, "clone3 with set_tid", (errno.E2BIG, errno.EINVAL, errno.ENOSYS))
+
+
+def _probe_user_change() -> Verdict:
+    child = process.spawn(role="probe")
+    error = _errno(lambda: child.leader.call(credentials.become, OTHER_USER))
+    if error in (errno.EPERM, errno.EINVAL):
+        return Forbidden(
+            f"setgroups or setresuid gives {errno.errorcode[error]}: not root, or an unmapped id"
+        )
+    return _judge(error, "setresuid", ())
+
+
+def _probe_kernel_thread() -> Verdict:
+    try:
+        fields = procfs.status(KERNEL_THREAD)
+    except OSError:
+        return Forbidden(f"no process {KERNEL_THREAD} is to be seen here: a pid namespace")
+    # Kernel threads have no memory of their own; init made the first of them before itself.
+    if fields["PPid"] == "0" and "VmSize" not in fields:
+        return Present()
+    return Forbidden(f"process {KERNEL_THREAD} is no kernel thread here: a pid namespace")
+
+
+OTHER_USER = 65534
+KERNEL_THREAD = 2
+"""``kthreadd``, the parent of all kernel threads, where the first pid namespace is ours."""
+
+SEND_SIGNAL = Feature("pidfd_send_signal(2)", Version(5, 1), _probe_send_signal)
+SIGNAL_SCOPES = Feature("PIDFD_SIGNAL_THREAD and its like", Version(6, 9), _probe_scopes)
+NONBLOCK = Feature(
+    "PIDFD_NONBLOCK", Version(5, 10), lambda: _open_probe(PidfdFlag.NONBLOCK, errno.EINVAL)
+)
+WAIT = Feature("waitid(P_PIDFD)", Version(5, 4), _probe_wait)
+POLL_HUP = Feature("POLLHUP of a reaped process", Version(6, 9), _probe_hup, rule=True)
+CLONE3 = Feature("clone3(2)", Version(5, 3), _probe_clone3)
+CLONE_THREAD_PIDFD = Feature("CLONE_PIDFD with CLONE_THREAD", Version(6, 9), _probe_thread)
+PID_NAMESPACE = Feature("pid namespaces", Version(3, 8), _probe_namespace, ("PID_NS",))
+SET_TID = Feature("clone3(2) with set_tid", Version(5, 5), _probe_set_tid, ("PID_NS",))
+USER_CHANGE = Feature("a change to another user", Version(2, 6), _probe_user_change)
+FIRST_KERNEL_THREAD = Feature("a kernel thread in sight", Version(2, 6), _probe_kernel_thread)

@@ -1,0 +1,45 @@
+"""Copies of other processes' descriptors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+
+from helpers import syscalls
+from helpers.descriptor import Descriptor
+from helpers.uapi import CloneFlag
+
+
+def copy(pidfd: Descriptor, number: int, flags: int = 0) -> Descriptor:
+    """``pidfd_getfd(2)`` of descriptor `number` there."""
+    return Descriptor(syscalls.pidfd_getfd(pidfd.fileno(), number, flags), f"copy of {number}")
+
+
+def closed_number() -> int:
+    """The number of a descriptor that the caller has just closed, and nobody has."""
+    number = os.memfd_create("closed")
+    os.close(number)
+    return number
+
+
+def open_in_own_table() -> int:
+    """Take leave from the descriptors of the other threads, and open one that they have not."""
+    syscalls.unshare(CloneFlag.FILES)
+    return os.memfd_create("private")
+
+
+def copy_into_full_table(pidfd: Descriptor, number: int) -> None:
+    """``pidfd_getfd(2)`` when RLIMIT_NOFILE leaves no room for one more."""
+    first_free = closed_number()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, first_free))
+    copy(pidfd, number)
+
+
+def copy_until_refused(pidfd: Descriptor, number: int) -> str:
+    """Copy without pause until the kernel refuses; gives the name of its errno."""
+    while True:
+        try:
+            os.close(syscalls.pidfd_getfd(pidfd.fileno(), number))
+        except OSError as error:
+            return errno.errorcode[error.errno or 0]

@@ -1,0 +1,77 @@
+"""Processes that may not look into others: one scene for each thing that can stand in the way."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from enum import Enum
+from typing import NamedTuple
+
+from helpers import process, syscalls
+from helpers.pidfd import Pidfd
+from helpers.process import ThreadGroup
+from helpers.syscalls_access import drop_capabilities
+from helpers.uapi import PR_SET_DUMPABLE, CloneFlag
+
+OTHER_USER = 65534
+CAP_SYS_PTRACE = 1 << 19
+EVERY_CAPABILITY = (1 << 64) - 1
+
+
+class Obstacle(Enum):
+    """Why ``ptrace_may_access`` of kernel/ptrace.c says no."""
+
+    NOT_DUMPABLE = "not dumpable"
+    OTHER_USER = "of another user"
+    MORE_CAPABLE = "of more capabilities"
+
+
+class Scene(NamedTuple):
+    """A process that asks, and one that it asks about."""
+
+    caller: ThreadGroup
+    target: ThreadGroup
+    pidfd: Pidfd
+
+
+def set_dumpable(value: int) -> None:
+    """``prctl(PR_SET_DUMPABLE)`` for the calling process."""
+    syscalls.prctl(PR_SET_DUMPABLE, value)
+
+
+_IMPORTED_AHEAD = ("traceback", "helpers.getfd", "helpers.namespaces")
+
+
+def become(uid: int) -> None:
+    """Take `uid` as every user and group id of the calling process, which ends its capabilities.
+
+    What it needs afterwards is imported now: the files may be out of the other user's reach.
+    """
+    for name in _IMPORTED_AHEAD:
+        importlib.import_module(name)
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def equals() -> Scene:
+    """A process without capabilities and its child, which has the same ids: nothing in the way."""
+    caller = process.spawn(role="caller")
+    caller.leader.call(drop_capabilities, EVERY_CAPABILITY)
+    target = caller.leader.fork(role="target")
+    return Scene(caller, target, target.pidfd())
+
+
+def scene(obstacle: Obstacle) -> Scene:
+    """A caller that this obstacle, and nothing else, keeps from its target."""
+    if obstacle is Obstacle.NOT_DUMPABLE:
+        made = equals()
+        made.target.leader.call(set_dumpable, 0)
+        return made
+    if obstacle is Obstacle.MORE_CAPABLE:
+        family = process.spawn(CloneFlag.NEWUSER, role="target")
+        caller = family.leader.fork(role="caller")
+        caller.leader.call(drop_capabilities, EVERY_CAPABILITY)
+        return Scene(caller, family, family.pidfd())
+    target, caller = process.spawn(role="target"), process.spawn(role="caller")
+    caller.leader.call(become, OTHER_USER)
+    return Scene(caller, target, target.pidfd())

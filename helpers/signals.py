@@ -1,0 +1,60 @@
+"""Signals with a siginfo of the sender's making, and what arrives of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import NamedTuple
+
+from helpers import journal, syscalls
+from helpers.info import signal_name
+from helpers.pidfd import Pidfd
+from helpers.uapi import SI_QUEUE, PidfdFlag, Siginfo, SignalFlag
+
+
+class SigInfo(NamedTuple):
+    """The fields of ``siginfo_t`` that a sender by hand fills."""
+
+    signo: int
+    code: int = SI_QUEUE
+    pid: int = 0
+    uid: int = 0
+    value: int = 0
+    errno: int = 0
+
+
+def queue(
+    pidfd: Pidfd, info: SigInfo, number: int = 0, flags: SignalFlag = SignalFlag.NONE
+) -> None:
+    """``pidfd_send_signal(2)`` with `info`; of signal `number`, where not that of `info`."""
+    number = number or info.signo
+    journal.record(pidfd, f"pidfd_send_signal({signal_name(number)}, {info}) [{flags}]")
+    queue_by_number(pidfd.fileno(), info, number, flags)
+
+
+def queue_by_number(pidfd: int, info: SigInfo, number: int, flags: SignalFlag) -> None:
+    """`queue` for any `pidfd`, sentinels included, and any `number`."""
+    raw = Siginfo()
+    raw.signo, raw.code, raw.errno = info.signo, info.code, info.errno
+    raw.pid, raw.uid, raw.value = info.pid, info.uid, info.value
+    syscalls.pidfd_send_signal(pidfd, number, raw, flags)
+
+
+def queue_to_self(info: SigInfo, scope: PidfdFlag, flags: SignalFlag) -> SigInfo:
+    """Send `info` to the calling thread, or with no `scope` to its process, and take it."""
+    target = threading.get_native_id() if scope else os.getpid()
+    with Pidfd.open(target, scope) as pidfd:
+        queue(pidfd, info, flags=flags)
+    return take(info.signo)
+
+
+def block(number: int) -> None:
+    """Keep a signal pending in the calling thread and those that it makes from now on."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+
+
+def take(number: int) -> SigInfo:
+    """The signal that is pending on the calling thread or its process, which takes it away."""
+    raw = syscalls.sigtimedwait(number)
+    return SigInfo(raw.signo, raw.code, raw.pid, raw.uid, raw.value or 0, raw.errno)

@@ -1,0 +1,58 @@
+"""Threads of a child that are asleep in a system call before its cause is triggered."""
+
+from __future__ import annotations
+
+import os
+
+from helpers import procfs, syscalls
+from helpers.deadline import Deadline, wait_until
+from helpers.pidfd import Pidfd
+from helpers.process import Order, Thread
+
+
+def begin_poll(poller: Thread, pidfd: Pidfd) -> Order:
+    """Let `poller` poll `pidfd`; return when it is asleep in the call, or has its answer."""
+    order = poller.begin(Pidfd.poll, pidfd, Deadline().left_ms())
+    return _asleep(poller, order, syscalls.SLEEPING_IN_POLL)
+
+
+def begin_waitid(waiter: Thread, pidfd: Pidfd, options: int) -> Order:
+    """Let `waiter` wait for a child; return when it is asleep in the call, or has its answer."""
+    order = waiter.begin(Pidfd.waitid, pidfd, options)
+    return _asleep(waiter, order, syscalls.SLEEPING_IN_WAITID)
+
+
+def await_state(pidfd: Pidfd, options: int) -> tuple[int, ...]:
+    """Wait for a child of ours until it has a state to tell; gives the fields of the siginfo."""
+    found: list[tuple[int, ...]] = []
+
+    def told() -> bool:
+        result = pidfd.waitid(options | os.WNOHANG)
+        found.extend([tuple(result)] if result else [])
+        return bool(found)
+
+    wait_until(told, f"{pidfd} to tell a state of {options}")
+    return found[0]
+
+
+def _asleep(sleeper: Thread, order: Order, numbers: frozenset[int]) -> Order:
+    pid, tid = sleeper.group.pid, sleeper.tid
+
+    def settled() -> bool:
+        if order.done():
+            return True
+        if _tells_syscalls(pid):
+            return procfs.current_syscall(pid, tid) in numbers
+        # No /proc/PID/syscall here, or not for us: asleep is all that can be told.
+        return procfs.task_state(pid, tid) == "S"
+
+    wait_until(settled, f"{sleeper} to fall asleep", state=lambda: f"{procfs.task_state(pid, tid)}")
+    return order
+
+
+def _tells_syscalls(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/syscall", "rb") as file:
+            return bool(file.read())
+    except OSError:
+        return False

@@ -1,0 +1,51 @@
+"""What the kernel headers say of files, handles and mounts; see `helpers.uapi`."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+from helpers.uapi import Flags, ioctl_read
+
+PID_FS_MAGIC = 0x50494446
+"""``include/uapi/linux/magic.h``; v6.9."""
+
+FILEID_KERNFS = 0xFE
+"""The type of a handle that is a 64-bit number; ``include/linux/exportfs.h``."""
+
+MAX_HANDLE_SZ = 128
+"""``include/linux/exportfs.h``."""
+
+FD_NSFS_ROOT = -10003
+"""The root of nsfs for ``open_by_handle_at(2)``; v6.18."""
+
+FS_IOC_GETVERSION = ioctl_read(ord("v"), 1, ctypes.sizeof(ctypes.c_long))
+"""Asks for an inode's generation, 32 bits; ``include/uapi/linux/fs.h``."""
+
+
+class HandleFlag(Flags):
+    """Flags of ``name_to_handle_at(2)``; ``include/uapi/linux/fcntl.h``."""
+
+    NONE = 0
+    CONNECTABLE = 0x0002  # v6.13
+    FID = 0x0200  # v6.5
+    EMPTY_PATH = 0x1000
+
+
+class FileHandleStruct(ctypes.Structure):
+    """``struct file_handle`` with room for the largest; ``include/linux/fs.h``."""
+
+    _fields_ = [
+        ("bytes", ctypes.c_uint),
+        ("type", ctypes.c_int),
+        ("data", ctypes.c_ubyte * MAX_HANDLE_SZ),
+    ]
+
+
+OPEN_TREE_CLONE = 1
+OPEN_TREE_CLOEXEC = os.O_CLOEXEC
+MOVE_MOUNT_EMPTY_PATHS = 0x4 | 0x40
+"""Both the mount to move and the target are told by descriptors alone."""
+
+MS_REC = 0x4000
+MS_PRIVATE = 1 << 18

@@ -1,0 +1,159 @@
+"""The suite where something is missing: disk, standard input, network, rights, /proc."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from selftests.runner import Project, Run
+
+GOOD = """
+def test_one(child): child.spawn_thread().exec()
+
+def test_two(child, watch):
+    watcher = watch(child.pidfd())
+    child.kill()
+    watcher.assert_notified(PollEvent.IN)
+"""
+
+
+def assert_good(run: Run) -> None:
+    """Both tests of `GOOD` passed, or were skipped for want of pidfds."""
+    assert run.counts.get("passed") == 2, run.out + run.err
+    assert run.code == 0, run.out + run.err
+    assert run.err == ""
+
+
+def test_full_disk_costs_no_more_than_the_cache(project: Callable[[str], Project]) -> None:
+    """A warning tells of it, though all others are errors."""
+    made = project(GOOD)
+    disk = made.path / "disk"
+    disk.mkdir()
+    run = made.run_in("full-disk", str(disk), options=["-o", f"cache_dir={disk}/cache"])
+    assert_good(run)
+    assert "PytestCacheWarning" in run.out
+
+
+def test_full_directory_for_temporary_files(project: Callable[[str], Project]) -> None:
+    """What children print goes to an anonymous file there."""
+    made = project(GOOD)
+    disk = made.path / "disk"
+    disk.mkdir()
+    made.settings["TMPDIR"] = str(disk)
+    assert_good(made.run_in("full-disk", str(disk)))
+
+
+@pytest.mark.parametrize("kind", ["file", "nothing to write"])
+def test_cache_directory_that_is_none(kind: str, project: Callable[[str], Project]) -> None:
+    """A file in its place, or a directory that does not take one."""
+    made = project(GOOD)
+    place = made.path / "place"
+    if kind == "file":
+        place.touch()
+    else:
+        place = Path("/proc/self/cache")
+    assert_good(made.run("-o", f"cache_dir={place}"))
+
+
+@pytest.mark.parametrize("options", [[], ["-W", "error"], ["-n", "2"]], ids=["", "-W", "-n 2"])
+def test_read_only_checkout(options: list[str], project: Callable[[str], Project]) -> None:
+    """Neither bytecode nor the cache can be written."""
+    made = project(GOOD)
+    made.settings.pop("PYTHONDONTWRITEBYTECODE")
+    python = [*options, *(["-p", "no:cacheprovider"] if "-W" in options else [])]
+    assert_good(made.run_in("read-only", str(made.path), options=python))
+
+
+@pytest.mark.parametrize("options", [(), ("-s",)], ids=["", "-s"])
+def test_closed_standard_input(options: tuple[str, ...], project: Callable[[str], Project]) -> None:
+    """Its number must not be taken for something else."""
+    shell = ["sh", "-c", 'exec "$@" <&-', "sh"]
+    assert_good(project(GOOD).run(*options, wrapper=shell, stdin=None))
+
+
+def test_pipe_for_standard_input_is_not_read(project: Callable[[str], Project]) -> None:
+    """Children have an input of their own."""
+    read, write = os.pipe()
+    os.write(write, b"mine")
+    try:
+        assert_good(project(GOOD).run("-s", stdin=read))
+        assert os.read(read, 10) == b"mine"
+    finally:
+        os.close(read)
+        os.close(write)
+
+
+def test_ordinary_user(open_project: Callable[[str], Project]) -> None:
+    """Whom the checkout does not belong to."""
+    made = open_project(GOOD)
+    run = made.run_in("as-nobody", options=["-p", "no:cacheprovider"])
+    assert_good(run)
+    assert ", as user 65534" in run.out
+
+
+def test_no_network(project: Callable[[str], Project]) -> None:
+    """Not even a loopback device that is up."""
+    assert_good(project(GOOD).run_in("without-network"))
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["", "-n 2"])
+def test_no_proc_is_told_in_one_line(options: list[str], project: Callable[[str], Project]) -> None:
+    """Nothing can be said of tasks without it."""
+    run = project(GOOD).run_in("without-proc", options=options)
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert (run.out + run.err).strip() == (
+        "ERROR: /proc is missing: mount -t proc proc /proc, and run again"
+    )
+
+
+@pytest.mark.parametrize("where", ["tests", "/"])
+def test_any_working_directory(where: str, project: Callable[[str], Project]) -> None:
+    """With the project's path as argument."""
+    made = project(GOOD)
+    assert_good(made.run(str(made.path), cwd=made.path / where))
+
+
+def test_warnings_of_the_interpreter_are_errors(project: Callable[[str], Project]) -> None:
+    """From its start to its end, in pytest and in the program of the children."""
+    assert_good(project(GOOD).run("-W", "error", python=["-W", "error", "-X", "dev"]))
+
+
+def test_foreign_environment_does_not_reach_children(project: Callable[[str], Project]) -> None:
+    """A setting that breaks an interpreter's start breaks no child."""
+    made = project(
+        "def test_one(child): assert child.leader.call(os.getenv, 'PYTHONHASHSEED') is None"
+    )
+    made.settings["PYTHONHASHSEED"] = "7"
+    made.settings["PYTHONWARNINGS"] = "error"
+    run = made.run()
+    assert run.counts == {"passed": 1}, run.out
+
+
+def test_inherited_signals_and_descriptors_are_no_fault(project: Callable[[str], Project]) -> None:
+    """A runner may ignore signals, block some, and leave descriptors open for us."""
+    shell = ["sh", "-c", 'trap "" HUP INT USR1; exec 7</dev/null; exec "$@"', "sh"]
+    assert_good(project(GOOD).run(wrapper=shell))
+
+
+def test_many_descriptors_are_in_use(project: Callable[[str], Project]) -> None:
+    """More than select(2) takes."""
+    made = project(GOOD)
+    opener = (
+        "import os, sys, resource as r; hard = r.getrlimit(r.RLIMIT_NOFILE)[1]; "
+        "hard > 1500 and r.setrlimit(r.RLIMIT_NOFILE, (hard, hard)); "
+        "[os.set_inheritable(os.dup(0), True) for n in range(1100 if hard > 1500 else 100)]; "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    assert_good(made.run(wrapper=[made.command()[0], "-c", opener]))
+
+
+def test_output_into_a_closed_pipe_ends_the_run(project: Callable[[str], Project]) -> None:
+    """As ``pytest | head -1`` has it; nothing may hang."""
+    made = project(GOOD)
+    command = subprocess.list2cmdline(made.command())
+    run = Run.of(["sh", "-c", f"{command} | head -1"], cwd=made.path, env=made.environment())
+    assert run.code == 0

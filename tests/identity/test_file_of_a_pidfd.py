@@ -1,0 +1,65 @@
+"""A pidfd is a file of pidfs, and looks to old tools as the anonymous inode that it once was."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+
+import pytest
+
+from helpers import filesystem
+from helpers.features_files import GENERATION, PIDFS
+from helpers.gating import needs
+from helpers.process import ThreadGroup
+from helpers.uapi import PidfdFlag
+from helpers.uapi_files import PID_FS_MAGIC
+
+pytestmark = needs(PIDFS)
+
+_SCOPES = pytest.mark.parametrize(
+    "scope", [PidfdFlag.NONE, PidfdFlag.THREAD], ids=["process-scoped", "thread-scoped"]
+)
+
+
+@_SCOPES
+def test_file_system_is_pidfs(child: ThreadGroup, scope: PidfdFlag) -> None:
+    """``statfs(2)`` tells a pidfd by ``PID_FS_MAGIC``.
+
+    Beyond the C suite.
+    """
+    assert filesystem.magic(child.pidfd(scope)) == PID_FS_MAGIC
+
+
+@_SCOPES
+def test_file_type_is_none(child: ThreadGroup, scope: PidfdFlag) -> None:
+    """The mode has no file type, by which lsof knows anonymous inodes, and root alone may do all.
+
+    Beyond the C suite. Regression test for the repair of lsof in v6.10.
+    """
+    assert stat.filemode(filesystem.mode(child.pidfd(scope))) == "?rwx------"
+
+
+@_SCOPES
+def test_link_in_proc_tells_of_an_anonymous_inode(child: ThreadGroup, scope: PidfdFlag) -> None:
+    """The link in /proc reads as it did before pidfs, for tools that look for it.
+
+    Beyond the C suite. Regression test for the repair of lsof in v6.10.
+    """
+    assert filesystem.link_text(child.pidfd(scope)) == "anon_inode:[pidfd]"
+
+
+@needs(GENERATION)
+@pytest.mark.skipif(
+    ctypes.sizeof(ctypes.c_long) != 8 and not os.uname().machine.endswith("64"),
+    reason="a 32-bit kernel keeps half of the number here",
+)
+@_SCOPES
+def test_generation_is_0_where_inode_numbers_are_whole(
+    child: ThreadGroup, scope: PidfdFlag
+) -> None:
+    """The generation is the part of the number that ``st_ino`` has no room for: none on 64 bits.
+
+    Beyond the C suite, which only compares the generation of a pidfd with its own.
+    """
+    assert filesystem.generation(child.pidfd(scope)) == 0

@@ -1,0 +1,146 @@
+"""What setns(2) refuses of pidfds, exact to the errno, and with nothing changed."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+import pytest
+
+from helpers import features, features_namespaces, namespaces, rights, syscalls_access, targets
+from helpers.expect import refused
+from helpers.gating import needs
+from helpers.process import ThreadGroup
+from helpers.targets import NotAPidfd
+from helpers.uapi import CloneFlag
+
+pytestmark = needs(features_namespaces.SETNS)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(CloneFlag.NONE, id="none"),
+        pytest.param(CloneFlag.VM, id="no namespace"),
+        pytest.param(CloneFlag.NEWNS | CloneFlag.VM, id="more than namespaces"),
+        pytest.param(-1, id="all bits"),
+    ],
+)
+def test_flags_must_be_namespaces(spawn: Callable[..., ThreadGroup], flags: CloneFlag) -> None:
+    """With a pidfd at least one flag is due, and only those of namespaces: EINVAL.
+
+    Port of current_nsset.invalid_flags (pidfd_setns_test.c).
+    """
+    target, mover = spawn(role="target"), spawn(role="mover")
+    before = namespaces.of(mover.pid)
+    with refused(errno.EINVAL):
+        mover.leader.call(namespaces.enter, target.pidfd(), flags)
+    assert namespaces.of(mover.pid) == before
+
+
+@pytest.mark.parametrize("end", ["zombie", "reaped"])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(CloneFlag.NEWNS, id="mnt"),
+        pytest.param(
+            CloneFlag.NEWUSER | CloneFlag.NEWNET,
+            id="user and net",
+            marks=needs(features.USER_NAMESPACE),
+        ),
+    ],
+)
+def test_ended_process_has_nothing_to_enter(
+    spawn: Callable[..., ThreadGroup], flags: CloneFlag, end: str
+) -> None:
+    """The namespaces of a zombie and of a reaped process cannot be entered: ESRCH.
+
+    Port of current_nsset.pidfd_exited_child (pidfd_setns_test.c); whether the child had unshared
+    anything is not looked at there, and the reaped one is beyond it.
+    """
+    target = spawn(flags & CloneFlag.NEWUSER, "target")
+    pidfd, mover = target.pidfd(), spawn(role="mover")
+    before = namespaces.of(mover.pid)
+    target.leader.exit_group()
+    if end == "reaped":
+        target.reap()
+    with refused(errno.ESRCH):
+        mover.leader.call(namespaces.enter, pidfd, flags)
+    assert namespaces.of(mover.pid) == before
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in NotAPidfd if kind not in (NotAPidfd.NAMESPACE, NotAPidfd.PATH_ONLY)],
+    ids=lambda kind: kind.value,
+)
+@pytest.mark.parametrize("flags", [CloneFlag.NONE, CloneFlag.NEWNS], ids=str)
+def test_other_descriptor_leads_nowhere(
+    child: ThreadGroup, kind: NotAPidfd, flags: CloneFlag
+) -> None:
+    """A descriptor neither of a process nor of a namespace gives EINVAL, whatever the flags.
+
+    Port of setns_einval (pidfd_setns_test.c), whose flags are wrong for a pidfd as well.
+    """
+    with refused(errno.EINVAL):
+        child.leader.call(namespaces.enter, targets.make(kind), flags)
+
+
+def test_pidfd_opened_with_o_path_is_not_open_enough(child: ThreadGroup) -> None:
+    """A descriptor that is only a path gives EBADF.
+
+    Beyond the C suite.
+    """
+    with refused(errno.EBADF):
+        child.leader.call(namespaces.enter, targets.make(NotAPidfd.PATH_ONLY), CloneFlag.NEWNS)
+
+
+@needs(features.USER_NAMESPACE, features_namespaces.KIND[namespaces.UTS])
+def test_process_that_may_not_be_looked_into_cannot_be_followed(
+    spawn: Callable[..., ThreadGroup],
+) -> None:
+    """The right to enter does not do: who may not read the process by ptrace gets EPERM.
+
+    Beyond the C suite.
+    """
+    family = spawn(CloneFlag.NEWUSER, "mover")
+    family.leader.call(syscalls_access.drop_capabilities, rights.CAP_SYS_PTRACE)
+    target = family.leader.fork(CloneFlag.NEWUTS, role="target")
+    target.leader.call(rights.set_dumpable, 0)
+    with refused(errno.EPERM):
+        family.leader.call(namespaces.enter, target.pidfd(), CloneFlag.NEWUTS)
+    target.leader.call(rights.set_dumpable, 1)
+    family.leader.call(namespaces.enter, target.pidfd(), CloneFlag.NEWUTS)
+
+
+@needs(features.USER_NAMESPACE)
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(CloneFlag.NEWNS, id="mnt"),
+        pytest.param(
+            CloneFlag.NEWNS | CloneFlag.NEWUTS,
+            id="mnt and uts",
+            marks=needs(
+                features_namespaces.SHARER_REFUSED,
+                features_namespaces.KIND[namespaces.UTS],
+            ),
+        ),
+    ],
+)
+def test_sharer_of_a_root_directory_cannot_change_mounts(
+    spawn: Callable[..., ThreadGroup], flags: CloneFlag
+) -> None:
+    """Who shares root and working directory with another (CLONE_FS) gets EINVAL, until he unshares.
+
+    Beyond the C suite. With a second kind beside it the check saw a copy that nobody shares.
+    """
+    family = spawn(CloneFlag.NEWUSER | CloneFlag.NEWNS, "family")
+    sharer = family.leader.fork(CloneFlag.FS, role="sharer")
+    target = family.leader.fork(flags, role="target")
+    before = namespaces.of(sharer.pid)
+    with refused(errno.EINVAL):
+        sharer.leader.call(namespaces.enter, target.pidfd(), flags)
+    assert namespaces.of(sharer.pid) == before
+    sharer.leader.call(namespaces.unshare, CloneFlag.FS)
+    sharer.leader.call(namespaces.enter, target.pidfd(), flags)

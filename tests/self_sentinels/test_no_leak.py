@@ -1,0 +1,62 @@
+"""A call by sentinel keeps nothing of its caller when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from helpers import features, features_sentinels, limits, memory
+from helpers.deadline import wait_until
+from helpers.gating import needs
+from helpers.process import ThreadGroup, spawn
+from helpers.sentinels import Sentinel, answer
+from helpers.syscalls import pidfd_send_signal, process_mrelease
+from helpers.uapi import CloneFlag
+
+pytestmark = needs(
+    features.SELF_SENTINELS, features.PID_NAMESPACE, features_sentinels.PID_NAMESPACE_LIMIT
+)
+
+
+def can_make_a_pid_namespace(maker: ThreadGroup) -> bool:
+    """Whether the limit of pid namespaces is not reached."""
+    found = answer(lambda flags: maker.leader.fork(CloneFlag(flags)), CloneFlag.NEWPID)
+    assert found in ("done", "ENOSPC")
+    return found == "done"
+
+
+@pytest.mark.parametrize(
+    ("call", "args"),
+    [
+        pytest.param(pidfd_send_signal, (0,), id="pidfd_send_signal"),
+        pytest.param(
+            memory.drop_first_page,
+            (),
+            id="process_madvise",
+            marks=needs(features.PROCESS_MADVISE),
+        ),
+        pytest.param(
+            process_mrelease, (), id="process_mrelease", marks=needs(features.PROCESS_MRELEASE)
+        ),
+    ],
+)
+def test_number_of_the_caller_is_not_kept(
+    call: Callable[..., object], args: tuple[int, ...], sentinel: Sentinel
+) -> None:
+    """What a caller's number is kept in is freed with it, and so its pid namespace can go.
+
+    a2c1f82618b0, v6.17. The maker may have one such namespace: another is refused, with ENOSPC,
+    for as long as the first is kept. Beyond the C suite.
+    """
+    maker = spawn(CloneFlag.NEWUSER, "maker")
+    maker.leader.call(limits.allow_pid_namespaces, 1)
+    first = maker.leader.fork(CloneFlag.NEWPID, role="first")
+    assert answer(lambda number: first.leader.call(call, number, *args), sentinel.number) in (
+        "done",
+        "EINVAL",
+    )
+    assert not can_make_a_pid_namespace(maker)
+    first.kill()
+    first.reap()
+    wait_until(lambda: can_make_a_pid_namespace(maker), "the pid namespace of the caller to go")

@@ -1,0 +1,91 @@
+"""A pidfd's file cannot be changed, and cannot be executed."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+
+import pytest
+
+from helpers import filesystem
+from helpers.descriptor import Descriptor
+from helpers.expect import moved, refused
+from helpers.features_files import PIDFS
+from helpers.gating import needs
+from helpers.process import ThreadGroup
+from helpers.uapi import PidfdFlag
+
+pytestmark = needs(PIDFS)
+
+_SCOPES = pytest.mark.parametrize(
+    "scope", [PidfdFlag.NONE, PidfdFlag.THREAD], ids=["process-scoped", "thread-scoped"]
+)
+
+
+def _chown(fd: int) -> None:
+    os.fchown(fd, 1234, 5678)
+
+
+def _chown_to_the_same(fd: int) -> None:
+    os.fchown(fd, 0, 0)
+
+
+def _chmod(fd: int) -> None:
+    os.fchmod(fd, 0o777)
+
+
+def _chmod_to_the_same(fd: int) -> None:
+    os.fchmod(fd, 0o700)
+
+
+def _utime(fd: int) -> None:
+    os.utime(fd, (1, 1))
+
+
+@_SCOPES
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(_chown, id="owner"),
+        pytest.param(_chown_to_the_same, id="owner, to the same"),
+        pytest.param(_chmod, id="mode"),
+        pytest.param(_chmod_to_the_same, id="mode, to the same"),
+        pytest.param(_utime, id="times"),
+    ],
+)
+def test_attributes_cannot_be_changed(
+    child: ThreadGroup, scope: PidfdFlag, change: Callable[[int], None]
+) -> None:
+    """Owner, mode and times are refused with EOPNOTSUPP, and stay as they are.
+
+    Port of pidfs_setattr.no_chown and no_chmod (pidfd_setattr_test.c), which do not look at the
+    attributes afterwards, and of which the second meets a pidfd of a process that may be gone.
+    Until v6.17 the inode was immutable, which gives EPERM before pidfs is asked.
+    """
+    pidfd = child.pidfd(scope)
+    before = os.fstat(pidfd.fileno())
+    with refused(*moved(errno.EOPNOTSUPP, old=errno.EPERM, since=(6, 17))):
+        change(pidfd.fileno())
+    assert os.fstat(pidfd.fileno()) == before
+
+
+@_SCOPES
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        pytest.param(filesystem.execute, id="execveat with AT_EMPTY_PATH"),
+        pytest.param(filesystem.execute_link, id="the link in proc"),
+    ],
+)
+def test_pidfd_cannot_be_executed(
+    child: ThreadGroup, scope: PidfdFlag, attempt: Callable[[Descriptor], None]
+) -> None:
+    """An exec of a pidfd is refused with EACCES, and the caller goes on.
+
+    Port of pidfs_setattr.no_exec (pidfd_setattr_test.c), which passes NULL for the arguments, a
+    second mistake that kernels warn of.
+    """
+    with refused(errno.EACCES):
+        child.leader.call(attempt, child.pidfd(scope))
+    assert child.leader.call(os.getpid) == child.pid
