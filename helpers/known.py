@@ -30,8 +30,9 @@ class BrokenFile(ValueError):
 class Issue(NamedTuple):
     """One bug: kernels from `since` up to, but not including, `fixed` have it.
 
-    Without `fixed` no kernel is known to be without it. `commit` is the fix. `stable` are the stable releases that brought the fix to older series. A `certain` bug fails
-    its tests each time: a pass means that the entry, or the test, is wrong.
+    Without `fixed` no kernel is known to be without it. `commit` is the fix, `stable` are the
+    stable releases that brought it to older series. A `certain` bug fails its tests each time: a
+    pass means that the entry, or the test, is wrong.
     """
 
     test: str

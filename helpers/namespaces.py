@@ -162,7 +162,7 @@ def unshare(flags: CloneFlag) -> None:
 
 
 def map_ids(pid: int, number: int) -> None:
-    """Let our user and group id have `number` in the new user namespace that process `pid` is in."""
+    """Let our ids have `number` in the new user namespace that process `pid` is in."""
     for name, text in (
         ("setgroups", "deny"),  # without which the unprivileged may not map groups
         ("uid_map", f"{number} {os.geteuid()} 1"),
