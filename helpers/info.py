@@ -88,6 +88,10 @@ class PidfdInfo(NamedTuple):
         return f"PidfdInfo({', '.join(told)})"
 
 
+def _signed(word: int) -> int:
+    return word - (1 << 32) if word >> 31 else word
+
+
 def decode_info(raw: PidfdInfoStruct) -> PidfdInfo:
     """The meaning of a filled ``struct pidfd_info``."""
     mask = InfoMask(raw.mask)
@@ -104,6 +108,7 @@ def decode_info(raw: PidfdInfoStruct) -> PidfdInfo:
         exit=decode_wait_status(raw.exit_code) if InfoMask.EXIT in mask else None,
         coredump=CoredumpMask(raw.coredump_mask) if InfoMask.COREDUMP in mask else None,
         coredump_signal=raw.coredump_signal if InfoMask.COREDUMP_SIGNAL in mask else None,
-        coredump_code=raw.coredump_code if InfoMask.COREDUMP_CODE in mask else None,
+        # An si_code, which is negative where user space sent the signal.
+        coredump_code=_signed(raw.coredump_code) if InfoMask.COREDUMP_CODE in mask else None,
         supported=InfoMask(raw.supported_mask) if InfoMask.SUPPORTED_MASK in mask else None,
     )

@@ -50,7 +50,8 @@ class KernelLog:
     def mark(self, text: str) -> None:
         """Write a line into the log, at a level that consoles show."""
         if self._writable:
-            os.write(self._fd, f"<5>{MARK}{text}"[:900].encode())
+            # A record without an end of line stays open for more, and is not yet to be read.
+            os.write(self._fd, f"<5>{MARK}{text[:800]}\n".encode())
 
     def new(self) -> list[str]:
         """The messages since the last time; the reader may have missed some, and then says so."""

@@ -52,6 +52,11 @@ def inner_tids(pid: int) -> dict[int, int]:
     return {int(status(pid, tid)["NSpid"].split()[-1]): tid for tid in tasks}
 
 
+def own_descriptors() -> set[int]:
+    """Numbers of the descriptors that are open in this process."""
+    return {int(name) for name in os.listdir("/proc/self/fd")}
+
+
 def pending_signals(pid: int, tid: int | None = None) -> tuple[set[int], set[int]]:
     """Signals pending on one thread and on its thread group."""
     fields = status(pid, tid or pid)

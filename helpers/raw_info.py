@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import os
 import struct
 from enum import Enum
 from typing import NamedTuple
 
 from helpers import kernel, syscalls
 from helpers.descriptor import Descriptor
-from helpers.info import PidfdInfo
 from helpers.pidfd import Pidfd
 from helpers.syscalls_access import mprotect
 from helpers.uapi import PIDFD_INFO_SIZE_VER3, InfoMask, pidfd_get_info
@@ -95,9 +93,3 @@ def ask_at(pidfd: Pidfd, place: Place) -> None:
     finally:
         del first
         pages.close()
-
-
-def of_self() -> PidfdInfo:
-    """What the calling process is told of itself, by the numbers of its own namespaces."""
-    with Pidfd.open(os.getpid()) as pidfd:
-        return pidfd.info()

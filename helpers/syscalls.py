@@ -21,6 +21,9 @@ from helpers.uapi import MACHINE, CloneArgs, CloneFlag, Iovec, PollFd, Siginfo
 # alone by `syscall(SYS_exit)` must not take the lock of its subthreads with it.
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _python: Final = ctypes.pythonapi
+# A fork must keep the lock: taken by another thread in the meantime, it is never released in the
+# child, where that thread is not.
+_locked_libc: Final = ctypes.PyDLL(None, use_errno=True)
 
 # Numbers from v5.1 on are the same everywhere but on alpha and MIPS, which add an offset.
 _OFFSET: Final = {"alpha": 110, "mips": 4000, "mips64": 5000}.get(MACHINE, 0)
@@ -87,7 +90,7 @@ _NR_RT_SIGTIMEDWAIT: Final = {
     "ppc64le": 176,
 }.get(_abi(), 137)
 
-_libc.syscall.restype = ctypes.c_long
+_libc.syscall.restype = _locked_libc.syscall.restype = ctypes.c_long
 
 
 def _arg(value: int | None) -> ctypes.c_long:
@@ -313,7 +316,7 @@ def _clone_words(flags: int, exit_signal: int) -> tuple[int, int]:
 
 def _fork_by(number: int, *words: int, flags: int) -> int:
     _python.PyOS_BeforeFork()
-    pid = int(_libc.syscall(ctypes.c_long(number), *map(_arg, words)))
+    pid = int(_locked_libc.syscall(ctypes.c_long(number), *map(_arg, words)))
     if pid == 0:
         _python.PyOS_AfterFork_Child()
         return 0

@@ -222,6 +222,7 @@ SI_USER = 0
 SI_QUEUE = -1
 SI_ASYNCIO = -4
 SI_TKILL = -6
+SEGV_MAPERR = 1
 
 
 class Siginfo(ctypes.Structure):

@@ -56,7 +56,7 @@ def test_answer_that_does_not_travel_is_told_and_no_end(child: ThreadGroup) -> N
 
 def test_order_that_does_not_travel_is_an_error_here(child: ThreadGroup) -> None:
     """Nothing was sent, so the next answer is that of the next order."""
-    with pytest.raises(Exception, match="pickle|local object"):
+    with pytest.raises(Exception, match=r"pickle|local object"):
         child.leader.call(lambda: None)
     assert child.leader.call(os.getpid) == child.pid
 

@@ -47,7 +47,9 @@ def test_numbers_that_no_task_has_are_not_found(pid: int, flags: PidfdFlag) -> N
 
 
 @needs(features.PIDFD_THREAD, features_process.NONBLOCK)
-@pytest.mark.parametrize("unknown", [f for f in BITS if f not in KNOWN], ids="{:d}".format)
+@pytest.mark.parametrize(
+    "unknown", [f for f in BITS if f not in KNOWN], ids=lambda flag: str(int(flag))
+)
 def test_every_unknown_flag_is_invalid(unknown: PidfdFlag) -> None:
     """Of 32 bits only those of PIDFD_NONBLOCK and PIDFD_THREAD are taken; the kernel's own are not.
 
