@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from helpers import clone, credentials, process, procfs, syscalls
+from helpers import clone, credentials, process, procfs, signals, syscalls
 from helpers.features import (
     Absent,
     Feature,
@@ -101,6 +101,22 @@ def _probe_user_change() -> Verdict:
     return _judge(error, "setresuid", ())
 
 
+def ordinary_user() -> ThreadGroup:
+    """A child without root's rights: of another user where we are root, else of our own."""
+    child = process.spawn(role="ordinary user")
+    child.leader.call(signals.pending)  # another user may be unable to read this module
+    if os.geteuid() == 0:
+        child.leader.call(credentials.become, OTHER_USER)
+    return child
+
+
+def _probe_foreign_process() -> Verdict:
+    sender = ordinary_user()
+    if procfs.ids(sender.pid)[0].real in (owners := procfs.ids(1)[0]):
+        return Forbidden(f"the first process is of our own user, {owners.real}")
+    return Present()
+
+
 def _probe_kernel_thread() -> Verdict:
     try:
         fields = procfs.status(KERNEL_THREAD)
@@ -128,4 +144,5 @@ CLONE_THREAD_PIDFD = Feature("CLONE_PIDFD with CLONE_THREAD", Version(6, 9), _pr
 PID_NAMESPACE = Feature("pid namespaces", Version(3, 8), _probe_namespace, ("PID_NS",))
 SET_TID = Feature("clone3(2) with set_tid", Version(5, 5), _probe_set_tid, ("PID_NS",))
 USER_CHANGE = Feature("a change to another user", Version(2, 6), _probe_user_change)
+FOREIGN_PROCESS = Feature("a process of another user", Version(2, 6), _probe_foreign_process)
 FIRST_KERNEL_THREAD = Feature("a kernel thread in sight", Version(2, 6), _probe_kernel_thread)

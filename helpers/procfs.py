@@ -57,6 +57,12 @@ def own_descriptors() -> set[int]:
     return {int(name) for name in os.listdir("/proc/self/fd")}
 
 
+def outer_pid(parent: int, inner: int) -> int:
+    """The number in our pid namespace of that child which its own knows as `inner`."""
+    found = {int(status(pid)["NSpid"].split()[-1]): pid for pid in children(parent)}
+    return found[inner]
+
+
 def pending_signals(pid: int, tid: int | None = None) -> tuple[set[int], set[int]]:
     """Signals pending on one thread and on its thread group."""
     fields = status(pid, tid or pid)

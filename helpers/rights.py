@@ -14,7 +14,6 @@ from helpers.syscalls_access import drop_capabilities
 from helpers.uapi import PR_SET_DUMPABLE, CloneFlag
 
 OTHER_USER = 65534
-CAP_SYS_PTRACE = 1 << 19
 EVERY_CAPABILITY = (1 << 64) - 1
 
 

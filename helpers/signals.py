@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
-import threading
 from typing import NamedTuple
 
 from helpers import journal, syscalls
+from helpers.descriptor import Descriptor
 from helpers.info import signal_name
 from helpers.pidfd import Pidfd
 from helpers.uapi import SI_QUEUE, PidfdFlag, Siginfo, SignalFlag
@@ -22,6 +23,12 @@ class SigInfo(NamedTuple):
     uid: int = 0
     value: int = 0
     errno: int = 0
+
+
+def send(target: Descriptor, number: int) -> None:
+    """``pidfd_send_signal(2)`` without siginfo, by any descriptor."""
+    journal.record(target.role, f"pidfd_send_signal({signal_name(number)})")
+    syscalls.pidfd_send_signal(target.fileno(), number)
 
 
 def queue(
@@ -41,9 +48,14 @@ def queue_by_number(pidfd: int, info: SigInfo, number: int, flags: SignalFlag) -
     syscalls.pidfd_send_signal(pidfd, number, raw, flags)
 
 
+def queue_from_nowhere(pidfd: Pidfd, number: int) -> None:
+    """``pidfd_send_signal(2)`` with a siginfo at an address that is never mapped."""
+    syscalls.syscall(syscalls.NR_PIDFD_SEND_SIGNAL, pidfd.fileno(), number, 1, 0)
+
+
 def queue_to_self(info: SigInfo, scope: PidfdFlag, flags: SignalFlag) -> SigInfo:
     """Send `info` to the calling thread, or with no `scope` to its process, and take it."""
-    target = threading.get_native_id() if scope else os.getpid()
+    target = _thread.get_native_id() if scope else os.getpid()
     with Pidfd.open(target, scope) as pidfd:
         queue(pidfd, info, flags=flags)
     return take(info.signo)
@@ -52,6 +64,11 @@ def queue_to_self(info: SigInfo, scope: PidfdFlag, flags: SignalFlag) -> SigInfo
 def block(number: int) -> None:
     """Keep a signal pending in the calling thread and those that it makes from now on."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+
+
+def pending() -> set[int]:
+    """The signals that are pending on the calling thread and its process."""
+    return set(map(int, signal.sigpending()))
 
 
 def take(number: int) -> SigInfo:

@@ -22,6 +22,14 @@ def begin_waitid(waiter: Thread, pidfd: Pidfd, options: int) -> Order:
     return _asleep(waiter, order, syscalls.SLEEPING_IN_WAITID)
 
 
+def waitid_at_once(waiter: Thread, pidfd: Pidfd, options: int) -> os.waitid_result | None:
+    """Let `waiter` wait for a child, and fail if it falls asleep over that."""
+    order = begin_waitid(waiter, pidfd, options)
+    assert order.done(), f"{waiter} sleeps in waitid({pidfd})"
+    result: os.waitid_result | None = order.result()
+    return result
+
+
 def await_state(pidfd: Pidfd, options: int) -> tuple[int, ...]:
     """Wait for a child of ours until it has a state to tell; gives the fields of the siginfo."""
     found: list[tuple[int, ...]] = []

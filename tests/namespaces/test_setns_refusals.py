@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features, features_namespaces, namespaces, rights, syscalls_access, targets
+from helpers import features, features_namespaces, namespaces, rights, targets
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
@@ -104,7 +104,6 @@ def test_process_that_may_not_be_looked_into_cannot_be_followed(
     Beyond the C suite.
     """
     family = spawn(CloneFlag.NEWUSER, "mover")
-    family.leader.call(syscalls_access.drop_capabilities, rights.CAP_SYS_PTRACE)
     target = family.leader.fork(CloneFlag.NEWUTS, role="target")
     target.leader.call(rights.set_dumpable, 0)
     with refused(errno.EPERM):

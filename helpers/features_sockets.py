@@ -1,0 +1,33 @@
+"""Features of pidfds from sockets, core dumps on them included; see `helpers.features`."""
+
+from __future__ import annotations
+
+import errno
+
+from helpers import crashes
+from helpers.features import Feature, Forbidden, Present, Verdict, _errno, _judge
+from helpers.kernel import Version
+from helpers.sockets import UnixSocket
+
+
+def _probe_peer() -> Verdict:
+    one, other = UnixSocket.pair()
+    with one, other:
+        error = _errno(lambda: one.peer_pidfd().close())
+    return _judge(error, "getsockopt(SO_PEERPIDFD)", (errno.ENOPROTOOPT,))
+
+
+def _probe_pass() -> Verdict:
+    with UnixSocket.new() as one:
+        error = _errno(one.ask_for_pidfds)
+    return _judge(error, "setsockopt(SO_PASSPIDFD)", (errno.ENOPROTOOPT,))
+
+
+def _probe_dump() -> Verdict:
+    obstacle = crashes.obstacle()
+    return Forbidden(obstacle) if obstacle else Present()
+
+
+PEERPIDFD = Feature("SO_PEERPIDFD", Version(6, 5), _probe_peer, ("UNIX",))
+PASSPIDFD = Feature("SO_PASSPIDFD and SCM_PIDFD", Version(6, 5), _probe_pass, ("UNIX",))
+DUMP_SOCKET = Feature("core dumps on a socket", Version(6, 16), _probe_dump, ("COREDUMP", "UNIX"))

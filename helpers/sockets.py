@@ -1,0 +1,183 @@
+"""AF_UNIX sockets that tell of their peers by pidfds."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import struct
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
+
+from helpers import kernel
+from helpers.deadline import Deadline
+from helpers.descriptor import Descriptor
+from helpers.info import Outcome
+from helpers.pidfd import Pidfd
+from helpers.uapi import InfoMask
+
+# include/uapi/asm-generic/socket.h and include/linux/socket.h, v6.5.
+SO_PASSPIDFD = 76
+SO_PEERPIDFD = 77
+SCM_PIDFD = 4
+
+ROOM_FOR_PIDFD = socket.CMSG_LEN(4)
+ROOM_FOR_CREDENTIALS = socket.CMSG_SPACE(12)
+
+
+class Room(Enum):
+    """Space for ancillary data that is too small for a pidfd."""
+
+    NONE = "none at all"
+    HEADER = "a header's"
+    ONE_BYTE_LESS = "one byte too little"
+
+
+ROOM = {Room.NONE: 0, Room.HEADER: socket.CMSG_LEN(0), Room.ONE_BYTE_LESS: ROOM_FOR_PIDFD - 1}
+
+
+class Received(NamedTuple):
+    """One message: its text, whether ancillary data was cut off, and a pidfd if one came."""
+
+    text: bytes
+    truncated: bool
+    pidfd: Pidfd | None
+
+    def sender(self) -> Pidfd:
+        """The pidfd; fails where none came."""
+        assert self.pidfd is not None, f"no pidfd came with {self}"
+        return self.pidfd
+
+
+class UnixSocket(Descriptor):
+    """Owns one AF_UNIX stream socket."""
+
+    def __init__(self, fd: int, role: str = "socket") -> None:
+        """Take the socket `fd` over."""
+        super().__init__(fd, role)
+        self._socket = socket.socket(fileno=fd)
+
+    @classmethod
+    def new(cls, family: socket.AddressFamily = socket.AF_UNIX) -> UnixSocket:
+        """One that is not connected."""
+        return cls(socket.socket(family, socket.SOCK_STREAM).detach())
+
+    @classmethod
+    def pair(cls) -> tuple[UnixSocket, UnixSocket]:
+        """Two that are connected."""
+        first, second = (cls(end.detach()) for end in socket.socketpair())
+        return first, second
+
+    @classmethod
+    def listen(cls, address: str = "") -> UnixSocket:
+        """One that listens on a path, or on an address of the kernel's choice."""
+        made = cls.new()
+        made._socket.bind(address)
+        made._socket.listen()
+        return made
+
+    @property
+    def address(self) -> bytes:
+        """Where it listens; the kernel's choice is in no file system."""
+        name: bytes = self._socket.getsockname()
+        return name
+
+    def close(self) -> None:
+        """Close it; a second time does nothing."""
+        if self._fd >= 0:
+            self._socket.detach()
+        super().close()
+
+    def connect(self, address: bytes) -> None:
+        """``connect(2)``."""
+        self._socket.connect(address)
+
+    def accept(self, deadline: Deadline, what: str) -> UnixSocket:
+        """The next connection, which is `what`."""
+        self._await_input(deadline, what)
+        return UnixSocket(self._socket.accept()[0].detach(), "connection")
+
+    def send(self, text: bytes) -> None:
+        """Send without ancillary data of our own."""
+        self._socket.send(text, socket.MSG_NOSIGNAL)
+
+    def ask_for_pidfds(self) -> None:
+        """``SO_PASSPIDFD``: messages bring a pidfd of their sender."""
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_PASSPIDFD, 1)
+
+    def ask_for_credentials(self) -> None:
+        """``SO_PASSCRED``: messages bring the ids of their sender."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+
+    def peer_pidfd(self) -> Pidfd:
+        """``SO_PEERPIDFD``."""
+        data = self._socket.getsockopt(socket.SOL_SOCKET, SO_PEERPIDFD, 4)
+        return Pidfd(struct.unpack("i", data)[0], "peer's process")
+
+    def receive(self, room: int = 256, flags: int = 0) -> Received:
+        """The next message, with `room` bytes for ancillary data.
+
+        Raises ``OSError`` where the kernel puts an errno in the place of the pidfd.
+        """
+        self._await_input(Deadline(), "a message")
+        text, ancillary, told, _ = self._socket.recvmsg(64, room, flags)
+        pidfd = None
+        for level, kind, data in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, SCM_PIDFD):
+                number = struct.unpack("i", data)[0]
+                if number < 0:
+                    raise OSError(-number, f"SCM_PIDFD: {os.strerror(-number)}")
+                pidfd = Pidfd(number, "sender's process")
+        return Received(text, bool(told & socket.MSG_CTRUNC), pidfd)
+
+    def drain(self, deadline: Deadline) -> None:
+        """Read on until the other end closes."""
+        while True:
+            self._await_input(deadline, "the end of the stream")
+            if not self._socket.recv(1 << 16):
+                return
+
+    def _await_input(self, deadline: Deadline, what: str) -> None:
+        poller = select.poll()
+        poller.register(self.fileno(), select.POLLIN)
+        if not poller.poll(deadline.left_ms()):
+            raise deadline.expired(what)
+
+
+def connect(address: bytes) -> None:
+    """Connect to a listener, and stay so until the process ends."""
+    UnixSocket.new().connect(address)
+
+
+def connect_to(listener: UnixSocket) -> UnixSocket:
+    """Our own connection to a listener."""
+    made = UnixSocket.new()
+    made.connect(listener.address)
+    return made
+
+
+def listen() -> bytes:
+    """Listen until the process ends; gives the address."""
+    return UnixSocket.listen().address
+
+
+def end_of(peer: Callable[[], Pidfd]) -> Outcome | str | None:
+    """How the process behind a pidfd ended, or the errno in place of the pidfd."""
+    try:
+        pidfd = peer()
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+    with pidfd:
+        return pidfd.info(InfoMask.EXIT).exit
+
+
+def told_of_the_dead(outcome: Outcome, since: tuple[int, int]) -> tuple[Outcome | str, ...]:
+    """Accepted answers of `end_of` for a reaped peer; before `since` a refusal will do.
+
+    EINVAL up to v6.15, ESRCH from v6.16 on.
+    """
+    if kernel.running() >= since:
+        return (outcome,)
+    return outcome, "ESRCH" if kernel.running() >= (6, 16) else "EINVAL"

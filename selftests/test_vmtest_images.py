@@ -1,0 +1,187 @@
+"""What vmtest takes for a kernel, and what it says of all else."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vmtest import cache, images, matrix, packages
+from vmtest.errors import UserError
+from vmtest.packages import Source
+
+
+def bzimage(release: str = "6.12.1-test", flags: int = 1) -> bytes:
+    """The head of an x86 kernel image."""
+    head = bytearray(0x1000)
+    head[0x202:0x206] = b"HdrS"
+    struct.pack_into("<H", head, 0x20E, 0x400)
+    struct.pack_into("<H", head, 0x236, flags)
+    text = f"{release} (builder) #1 SMP".encode()
+    head[0x600 : 0x600 + len(text)] = text
+    return bytes(head)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize(
+    ("image", "config"),
+    [
+        ("vmlinuz-6.12.1-test", "config-6.12.1-test"),
+        ("bzImage", "config"),
+        ("tree/arch/x86/boot/bzImage", "tree/.config"),
+        ("lib/modules/6.12.1-test/vmlinuz", "lib/modules/6.12.1-test/config"),
+    ],
+)
+def test_kernel_is_found_with_its_configuration(image: str, config: str, tmp_path: Path) -> None:
+    """By the image itself, or by the tree or the modules directory around it."""
+    for name, content in ((image, bzimage()), (config, b"CONFIG_X=y\n")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    named = tmp_path / image
+    if "/" in image:
+        named = tmp_path / ("tree" if image.startswith("tree") else "lib/modules/6.12.1-test")
+    kernel = images.resolve(str(named))
+    assert kernel.release == kernel.label == "6.12.1-test"
+    assert kernel.path == tmp_path / image
+    assert kernel.config == tmp_path / config
+
+
+def test_modules_directory_leads_to_the_image_in_boot(tmp_path: Path) -> None:
+    """Where /lib/modules/RELEASE holds no image itself."""
+    modules = tmp_path / "lib/modules/6.12.1-test"
+    modules.mkdir(parents=True)
+    (tmp_path / "boot").mkdir()
+    (tmp_path / "boot/vmlinuz-6.12.1-test").write_bytes(bzimage())
+    assert images.resolve(str(modules)).path == tmp_path / "boot/vmlinuz-6.12.1-test"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"hello", "is not a kernel image"),
+        (b"\x7fELF" + b"\0" * 100, "name the bzImage"),
+        (b"MZ" + b"\0" * 54 + b"ARM\x64", "another architecture (arm64)"),
+        (bzimage(flags=0), "32-bit"),
+    ],
+    ids=["text", "vmlinux", "arm64", "i386"],
+)
+def test_what_is_no_kernel_for_us_is_refused_in_one_line(
+    content: bytes, said: str, tmp_path: Path
+) -> None:
+    """With the reason."""
+    (tmp_path / "image").write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        images.resolve(str(tmp_path / "image"))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["nowhere/vmlinuz", ".", "UPPER@trixie"])
+def test_names_that_lead_nowhere_are_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No such file, a directory without a kernel, no name of a package."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError):
+        images.resolve(name)
+
+
+def make_deb(directory: Path, content: bytes) -> Path:
+    """A package with a kernel in it."""
+    if not shutil.which("dpkg-deb"):
+        pytest.skip("dpkg-deb is missing")
+    tree = directory / "deb"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "boot").mkdir()
+    (tree / "DEBIAN/control").write_text(
+        "Package: linux-image-x\nVersion: 1\nArchitecture: all\nMaintainer: x <x@x>\n"
+        "Description: x\n"
+    )
+    (tree / "boot/vmlinuz-6.12.1-test").write_bytes(content)
+    (tree / "boot/config-6.12.1-test").write_text("CONFIG_X=y\n")
+    deb = directory / "kernel.deb"
+    subprocess.run(["dpkg-deb", "-b", "-Znone", tree, deb], check=True, capture_output=True)
+    return deb
+
+
+def test_package_file_is_unpacked_once_and_verified_ever_after(tmp_path: Path) -> None:
+    """A kept image that was changed since is unpacked anew."""
+    deb = make_deb(tmp_path, bzimage())
+    first = images.resolve(str(deb))
+    assert first.release == "6.12.1-test"
+    assert first.config
+    inode = first.path.stat().st_ino
+    assert images.resolve(str(deb)).path.stat().st_ino == inode
+    first.path.write_bytes(b"something else")
+    assert images.resolve(str(deb)).release == "6.12.1-test"
+
+
+def test_broken_package_is_refused(tmp_path: Path) -> None:
+    """And leaves nothing half made in the cache."""
+    (tmp_path / "broken.deb").write_bytes(b"!<arch>\nnonsense")
+    with pytest.raises(UserError, match="not a Debian package"):
+        images.resolve(str(tmp_path / "broken.deb"))
+    assert not list((tmp_path / "cache/pidfd-tests/kernels").glob("*"))
+
+
+SOURCES = """\
+Repo-URI: http://mirror.example/debian/
+Release: bookworm
+Component: main
+Sourcesentry: /nonexistent/debian.sources:1
+
+Repo-URI: http://mirror.example/debian-security/
+Release: bookworm-security
+Component: main
+
+Repo-URI: http://mirror.example/debian/
+Release: bookworm
+Component: contrib
+
+Repo-URI: http://elsewhere.example/
+Release: nodistro
+Component: main
+"""
+
+
+@pytest.mark.parametrize(
+    ("suite", "uri"),
+    [
+        ("trixie-backports", "http://mirror.example/debian/"),
+        ("sid", "http://mirror.example/debian/"),
+        ("trixie-security", "http://mirror.example/debian-security/"),
+    ],
+)
+def test_mirror_is_the_one_that_this_machine_uses(suite: str, uri: str) -> None:
+    """The archive of the machine's own release has the other suites as well."""
+    sources = packages.parse_sources(SOURCES)
+    assert packages.source_for(suite, sources, "bookworm") == Source(uri, suite, "")
+
+
+def test_machine_without_such_a_source_is_told() -> None:
+    """One line that says what is missing."""
+    with pytest.raises(UserError, match="no source for buster"):
+        packages.source_for("sid", packages.parse_sources(SOURCES), "buster")
+
+
+def test_matrix_lists_ten_kernels() -> None:
+    """Each a package with suite and sum."""
+    entries = matrix.entries()
+    assert [entry.label for entry in entries] == [
+        "6.1", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "7.3",
+    ]  # fmt: skip
+    assert all("@" in entry.package and len(entry.sha256) == 64 for entry in entries)
+
+
+def test_full_disk_is_one_line() -> None:
+    """A package that does not fit."""
+    with pytest.raises(UserError, match="no space left for it"), cache.room("it"):
+        raise OSError(errno.ENOSPC, "No space left on device")

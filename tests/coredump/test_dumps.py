@@ -1,0 +1,70 @@
+"""PIDFD_INFO_COREDUMP tells of a crashed process that it dumped core, and why.
+
+Only a dump on a socket is told of in user space's sight, which is for the machine to set up:
+``kernel.core_pattern=@/PATH``. A dump into a file leaves no trace in a pidfd.
+"""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from helpers import crashes, features_info, features_sockets, kernel
+from helpers.crashes import Crash
+from helpers.gating import needs
+from helpers.info import Killed
+from helpers.process import ThreadGroup
+from helpers.uapi import SEGV_MAPERR, SI_TKILL, CoredumpMask, InfoMask
+
+pytestmark = needs(features_info.COREDUMP, features_sockets.DUMP_SOCKET)
+
+CRASHES = pytest.mark.parametrize(
+    ("way", "number", "code"),
+    [
+        pytest.param(Crash.ABORT, signal.SIGABRT, SI_TKILL, id="by abort"),
+        pytest.param(Crash.FAULT, signal.SIGSEGV, SEGV_MAPERR, id="by a fault"),
+    ],
+)
+
+
+@CRASHES
+def test_receiver_of_a_dump_is_told_the_signal_and_its_code(
+    child: ThreadGroup, way: Crash, number: int, code: int
+) -> None:
+    """While a process dumps core its pidfd tells that, as whom, the signal and its si_code.
+
+    Beyond the C suite, which has it in another directory.
+    """
+    with crashes.receiver() as receiver:
+        child.leader.begin(crashes.crash, way)
+        dump = receiver.dump()
+    assert dump.pid == child.pid
+    assert dump.info.coredump == CoredumpMask.COREDUMPED | CoredumpMask.USER
+    if kernel.running() >= (6, 19):
+        assert dump.info.coredump_signal == number
+    if kernel.running() >= (7, 1):
+        assert dump.info.coredump_code == code
+
+
+@CRASHES
+def test_dump_is_told_after_the_reap(
+    child: ThreadGroup, way: Crash, number: int, code: int
+) -> None:
+    """What was told during the dump is told of the reaped process, beside its end.
+
+    Beyond the C suite, which has it in another directory.
+    """
+    pidfd = child.pidfd()
+    with crashes.receiver() as receiver:
+        child.leader.begin(crashes.crash, way)
+        dump = receiver.dump()
+    assert child.reap() == Killed(number, core_dumped=True)
+    found = pidfd.info(InfoMask.EXIT | InfoMask.COREDUMP)
+    assert found.exit == Killed(number, core_dumped=True)
+    assert found.coredump == dump.info.coredump
+    assert (found.coredump_signal, found.coredump_code) == (
+        dump.info.coredump_signal,
+        dump.info.coredump_code,
+    )
+    assert found.coredump_code in (None, code)

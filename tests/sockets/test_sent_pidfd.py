@@ -1,0 +1,107 @@
+"""SCM_PIDFD brings a pidfd of the sender with each message, where SO_PASSPIDFD asks for it."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from helpers import fdinfo, features_sockets, procfs, sockets
+from helpers.gating import needs
+from helpers.info import Exited
+from helpers.process import ThreadGroup
+from helpers.sockets import ROOM, ROOM_FOR_CREDENTIALS, ROOM_FOR_PIDFD, Received, Room, UnixSocket
+
+pytestmark = needs(features_sockets.PASSPIDFD)
+
+
+@pytest.fixture
+def sent(child: ThreadGroup) -> UnixSocket:
+    """The socket on which a message of the child waits to be received with a pidfd."""
+    ours, theirs = UnixSocket.pair()
+    ours.ask_for_pidfds()
+    child.leader.call(UnixSocket.send, theirs, b"hello")
+    theirs.close()
+    return ours
+
+
+def test_message_brings_who_sent_it(child: ThreadGroup, sent: UnixSocket) -> None:
+    """The pidfd is of the process that sent the message, not of who made the socket.
+
+    Beyond the C suite.
+    """
+    assert fdinfo.shown(sent.receive().sender()).pid == f"{child.pid}"
+
+
+def test_nothing_is_brought_unasked(child: ThreadGroup) -> None:
+    """Without SO_PASSPIDFD a message is a message alone.
+
+    Beyond the C suite.
+    """
+    ours, theirs = UnixSocket.pair()
+    child.leader.call(UnixSocket.send, theirs, b"hello")
+    assert ours.receive() == Received(b"hello", False, None)
+
+
+@pytest.mark.parametrize(
+    "flags", [0, socket.MSG_CMSG_CLOEXEC], ids=["without flags", "MSG_CMSG_CLOEXEC"]
+)
+def test_pidfd_closes_on_exec(sent: UnixSocket, flags: int) -> None:
+    """The pidfd is closed on exec, also where descriptors that are sent would be kept.
+
+    Beyond the C suite.
+    """
+    assert sent.receive(flags=flags).sender().closes_on_exec
+
+
+def test_reaped_sender_is_known_by_its_end(child: ThreadGroup, sent: UnixSocket) -> None:
+    """A message outlives its sender, and brings a pidfd with the sender's exit information.
+
+    Beyond the C suite. A negative errno came in place of the pidfd before v6.17.
+    """
+    child.leader.exit_group(7)
+    assert child.reap() == Exited(7)
+    found = sockets.end_of(lambda: sent.receive().sender())
+    assert found in sockets.told_of_the_dead(Exited(7), (6, 17))
+
+
+@pytest.mark.parametrize("room", Room, ids=lambda room: room.value)
+def test_pidfd_without_room_is_cut_off_and_not_leaked(sent: UnixSocket, room: Room) -> None:
+    """Too little room sets MSG_CTRUNC, and leaves no descriptor behind.
+
+    Beyond the C suite.
+    """
+    before = procfs.own_descriptors()
+    assert sent.receive(ROOM[room]) == Received(b"hello", True, None)
+    assert procfs.own_descriptors() == before
+
+
+def test_pidfd_behind_credentials_is_cut_off_and_not_leaked(sent: UnixSocket) -> None:
+    """Credentials come first; a pidfd that has no room behind them is not leaked.
+
+    Beyond the C suite.
+    """
+    sent.ask_for_credentials()
+    before = procfs.own_descriptors()
+    assert sent.receive(ROOM_FOR_CREDENTIALS) == Received(b"hello", True, None)
+    assert procfs.own_descriptors() == before
+
+
+def test_pidfd_fits_into_its_exact_room(child: ThreadGroup, sent: UnixSocket) -> None:
+    """Room for a header and a descriptor is enough, without padding.
+
+    Beyond the C suite.
+    """
+    found = sent.receive(ROOM_FOR_PIDFD)
+    assert (found.truncated, fdinfo.shown(found.sender()).pid) == (False, f"{child.pid}")
+
+
+def test_looking_at_a_message_brings_a_pidfd_each_time(
+    child: ThreadGroup, sent: UnixSocket
+) -> None:
+    """MSG_PEEK brings a pidfd as well, and leaves the message and its sender to be received.
+
+    Beyond the C suite.
+    """
+    pids = [fdinfo.shown(sent.receive(flags=flags).sender()).pid for flags in (socket.MSG_PEEK, 0)]
+    assert pids == [f"{child.pid}"] * 2

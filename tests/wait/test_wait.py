@@ -1,0 +1,263 @@
+"""``waitid(P_PIDFD)``: whom it waits for, and what it tells."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from helpers import features, features_process, sleepers
+from helpers.expect import refused
+from helpers.gating import needs
+from helpers.info import Exited, Killed
+from helpers.pidfd import Pidfd
+from helpers.process import ThreadGroup
+from helpers.uapi import WALL, WCLONE, WNOTHREAD, PidfdFlag
+
+pytestmark = needs(features_process.WAIT)
+
+SCOPES = [
+    pytest.param(PidfdFlag.NONE, id="process"),
+    pytest.param(PidfdFlag.THREAD, id="thread", marks=needs(features.PIDFD_THREAD)),
+]
+
+
+def told(child: ThreadGroup, code: int, status: int) -> tuple[int, ...]:
+    """The five fields of ``waitid_result`` for a child of our own user."""
+    return (child.pid, os.getuid(), signal.SIGCHLD, status, code)
+
+
+@pytest.mark.parametrize("status", [0, 1, 42, 255])
+def test_an_exit_is_told_with_its_status(status: int, child: ThreadGroup) -> None:
+    """All fields of the siginfo: who, of which user, how it ended and with what.
+
+    Port of wait_simple (pidfd_wait.c), which takes si_status for a wait status; with the only
+    value that it tries, 0, nothing can go wrong.
+    """
+    pidfd = child.pidfd()
+    child.leader.exit_group(status)
+    assert tuple(pidfd.waitid(os.WEXITED) or ()) == told(child, os.CLD_EXITED, status)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_a_death_is_told_with_its_signal(number: int, child: ThreadGroup) -> None:
+    """A killed child is told as such, with the signal where an exit has its status.
+
+    Port of wait_states (pidfd_wait.c), which does not look at the signal.
+    """
+    pidfd = child.pidfd()
+    pidfd.send_signal(number)
+    child.await_end()
+    assert tuple(pidfd.waitid(os.WEXITED) or ()) == told(child, os.CLD_KILLED, number)
+
+
+def test_a_stop_and_a_continue_are_told(child: ThreadGroup) -> None:
+    """Each is told once, to who asks for it.
+
+    Port of wait_states (pidfd_wait.c), which does not look at the signal, nor whether a state is
+    told twice.
+    """
+    pidfd = child.pidfd()
+    pidfd.send_signal(signal.SIGSTOP)
+    stopped = told(child, os.CLD_STOPPED, signal.SIGSTOP)
+    assert sleepers.await_state(pidfd, os.WSTOPPED) == stopped
+    assert pidfd.waitid(os.WSTOPPED | os.WNOHANG) is None
+    pidfd.send_signal(signal.SIGCONT)
+    continued = told(child, os.CLD_CONTINUED, signal.SIGCONT)
+    assert sleepers.await_state(pidfd, os.WCONTINUED) == continued
+    assert pidfd.waitid(os.WCONTINUED | os.WNOHANG) is None
+
+
+def test_a_stop_is_not_told_to_who_waits_for_the_end(child: ThreadGroup) -> None:
+    """Only the states asked for are told.
+
+    Beyond the C suite.
+    """
+    pidfd = child.pidfd()
+    pidfd.send_signal(signal.SIGSTOP)
+    sleepers.await_state(pidfd, os.WSTOPPED | os.WNOWAIT)
+    assert pidfd.waitid(os.WEXITED | os.WCONTINUED | os.WNOHANG) is None
+
+
+def test_a_stop_that_was_only_looked_at_is_told_again(child: ThreadGroup) -> None:
+    """WNOWAIT leaves the state as it is.
+
+    Beyond the C suite.
+    """
+    pidfd = child.pidfd()
+    pidfd.send_signal(signal.SIGSTOP)
+    first = sleepers.await_state(pidfd, os.WSTOPPED | os.WNOWAIT)
+    assert first == tuple(pidfd.waitid(os.WSTOPPED | os.WNOHANG) or ())
+
+
+def test_an_end_that_was_only_looked_at_is_told_until_it_is_reaped(child: ThreadGroup) -> None:
+    """WNOWAIT leaves the zombie; after a wait without it there is no child.
+
+    Beyond the C suite.
+    """
+    pidfd = child.pidfd()
+    child.leader.exit_group(3)
+    assert (pidfd.peek(), pidfd.peek()) == (Exited(3), Exited(3))
+    pidfd.waitid(os.WEXITED)
+    with refused(errno.ECHILD):
+        pidfd.peek()
+
+
+@pytest.mark.parametrize("flags", SCOPES)
+def test_a_running_child_has_nothing_to_tell(flags: PidfdFlag, child: ThreadGroup) -> None:
+    """WNOHANG gives nothing, and no error.
+
+    Port of wait_nonblock (pidfd_wait.c).
+    """
+    everything = os.WEXITED | os.WSTOPPED | os.WCONTINUED
+    assert child.pidfd(flags).waitid(everything | os.WNOHANG) is None
+
+
+@needs(features.PIDFD_THREAD)
+def test_a_thread_pidfd_of_the_leader_reaps_the_process(child: ThreadGroup) -> None:
+    """The leader's pidfds of either scope stand for the child that its parent waits for.
+
+    Beyond the C suite.
+    """
+    pidfd = child.pidfd(PidfdFlag.THREAD)
+    child.leader.exit_group(42)
+    assert tuple(pidfd.waitid(os.WEXITED) or ()) == told(child, os.CLD_EXITED, 42)
+    with refused(errno.ECHILD):
+        pidfd.peek()
+
+
+@needs(features.PIDFD_THREAD)
+def test_a_subthread_is_nobodys_child(child: ThreadGroup) -> None:
+    """There is nothing to wait for by the pidfd of a subthread, running or exited.
+
+    Beyond the C suite.
+    """
+    subthread = child.spawn_thread()
+    pidfd = subthread.pidfd(PidfdFlag.THREAD)
+    with refused(errno.ECHILD):
+        pidfd.waitid(os.WEXITED | os.WNOHANG | WALL)
+    subthread.exit()
+    with refused(errno.ECHILD):
+        pidfd.waitid(os.WEXITED | os.WNOHANG | WALL)
+
+
+@pytest.mark.parametrize("flags", SCOPES)
+def test_a_leader_that_exited_first_has_not_ended(flags: PidfdFlag, child: ThreadGroup) -> None:
+    """A zombie leader is not told while its thread group lives; the group's own end is.
+
+    Port of poll_leader_exit with waitpid (pidfd_test.c), which has no pidfd in it and takes any
+    status.
+    """
+    pidfd, subthread = child.pidfd(flags), child.spawn_thread()
+    child.leader.exit(1)
+    assert pidfd.peek() is None
+    subthread.exit_group(42)
+    assert pidfd.peek() == Exited(42)
+
+
+@pytest.mark.parametrize("flags", SCOPES)
+def test_an_exec_by_a_subthread_is_no_end(flags: PidfdFlag, child: ThreadGroup) -> None:
+    """The process goes on in the new image, and its parent still waits for the same child.
+
+    Port of poll_exec with waitpid (pidfd_test.c), which has no pidfd in it and takes any status.
+    """
+    pidfd = child.pidfd(flags)
+    child.spawn_thread().exec()
+    assert pidfd.peek() is None
+    child.kill()
+    child.await_end()
+    assert pidfd.peek() == Killed(signal.SIGKILL)
+
+
+def test_the_end_of_another_child_does_not_end_a_wait(child: ThreadGroup) -> None:
+    """A parent asleep for one child sleeps on when another one ends.
+
+    Beyond the C suite.
+    """
+    one, other = child.leader.fork(role="one"), child.leader.fork(role="other")
+    waiter = child.spawn_thread()
+    order = sleepers.begin_waitid(waiter, one.pidfd(), os.WEXITED)
+    other.kill()
+    assert other.reap() == Killed(signal.SIGKILL)
+    assert not order.done(), "the wait ended with the other child"
+    one.kill()
+    assert order.result().si_pid == one.pid
+
+
+def test_a_child_of_one_thread_is_waited_for_by_another(child: ThreadGroup) -> None:
+    """Children belong to the process, unless __WNOTHREAD asks for the thread's own.
+
+    Beyond the C suite.
+    """
+    pidfd, waiter = child.leader.fork().pidfd(), child.spawn_thread()
+    assert waiter.call(Pidfd.waitid, pidfd, os.WEXITED | os.WNOHANG) is None
+    with refused(errno.ECHILD):
+        waiter.call(Pidfd.waitid, pidfd, os.WEXITED | os.WNOHANG | WNOTHREAD)
+
+
+@pytest.mark.parametrize(
+    ("exit_signal", "options", "seen"),
+    [
+        pytest.param(0, 0, False, id="no signal, plain wait"),
+        pytest.param(0, WCLONE, True, id="no signal, __WCLONE"),
+        pytest.param(0, WALL, True, id="no signal, __WALL"),
+        pytest.param(signal.SIGUSR1, 0, False, id="SIGUSR1, plain wait"),
+        pytest.param(signal.SIGUSR1, WALL, True, id="SIGUSR1, __WALL"),
+        pytest.param(signal.SIGCHLD, WCLONE, False, id="SIGCHLD, __WCLONE"),
+        pytest.param(signal.SIGCHLD, WALL, True, id="SIGCHLD, __WALL"),
+    ],
+)
+def test_a_wait_sees_children_by_their_exit_signal(
+    exit_signal: int, options: int, seen: bool, child: ThreadGroup
+) -> None:
+    """A plain wait sees those that send SIGCHLD, __WCLONE the others, __WALL all.
+
+    Beyond the C suite, whose checks for zombies (pidfd_autoreap_test.c) ask by a plain wait for
+    children without an exit signal, and so could never see one.
+    """
+    child.leader.call(signal.signal, signal.SIGUSR1, signal.SIG_IGN)
+    grandchild = child.leader.fork(exit_signal=exit_signal)
+    pidfd, options = grandchild.pidfd(), options | os.WEXITED | os.WNOHANG
+    grandchild.kill()
+    grandchild.await_end()
+    if seen:
+        result = child.leader.call(Pidfd.waitid, pidfd, options)
+        assert result is not None
+        assert result.si_pid == grandchild.pid
+    else:
+        with refused(errno.ECHILD):
+            child.leader.call(Pidfd.waitid, pidfd, options)
+
+
+def test_a_reaped_child_is_no_child(child: ThreadGroup) -> None:
+    """A pidfd that outlives the reap has nobody to wait for.
+
+    Beyond the C suite.
+    """
+    pidfd = child.pidfd()
+    child.kill()
+    child.reap()
+    with refused(errno.ECHILD):
+        pidfd.waitid(os.WEXITED | os.WNOHANG | WALL)
+
+
+@pytest.mark.parametrize("whose", ["own", "parent", "sibling", "grandchild"])
+def test_only_a_parent_waits(
+    whose: str, child: ThreadGroup, spawn: Callable[..., ThreadGroup]
+) -> None:
+    """A pidfd may go anywhere, the right to wait stays with the parent.
+
+    Port of wait_nonblock (pidfd_wait.c) for the caller itself; beyond the C suite for the others.
+    """
+    pids: dict[str, Callable[[], int]] = {
+        "own": lambda: child.pid,
+        "parent": os.getpid,
+        "sibling": lambda: spawn().pid,
+        "grandchild": lambda: child.leader.fork().leader.fork().pid,
+    }
+    with Pidfd.open(pids[whose](), role=whose) as pidfd:
+        with refused(errno.ECHILD):
+            child.leader.call(Pidfd.waitid, pidfd, os.WEXITED | os.WNOHANG | WALL)

@@ -1,0 +1,1 @@
+"""Runs the suite on other kernels, in virtual machines: ``python -m vmtest IMAGE...``."""

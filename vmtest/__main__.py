@@ -1,0 +1,188 @@
+"""``python -m vmtest IMAGE... [-- PYTEST ARGS]``: the suite in virtual machines."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from vmtest import images, machine, matrix, results, table
+from vmtest.errors import UserError
+from vmtest.guestrun import GuestRun, Settings, sweep
+from vmtest.images import Kernel
+from vmtest.progress import Progress
+from vmtest.results import KernelResult
+
+USAGE_ERROR = 2
+_TICK = 0.1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vmtest",
+        usage="%(prog)s [OPTIONS] IMAGE... [-- PYTEST ARGS]",
+        description="Run the suite on other kernels, each in a virtual machine of its own.",
+        epilog="IMAGE is a vmlinuz or bzImage, a built kernel tree, a modules directory, a kernel "
+        ".deb, or PACKAGE@SUITE, a Debian package from the archive that apt is configured for.",
+    )
+    parser.add_argument("images", nargs="*", metavar="IMAGE")
+    parser.add_argument(
+        "--matrix", action="store_true", help="the kernels of vmtest/kernels.txt, each by its label"
+    )
+    parser.add_argument("--jobs", type=_count, help="machines side by side (default: by cores)")
+    parser.add_argument("--cpus", type=_count, default=2, help="of a machine (default: 2)")
+    parser.add_argument("--memory", type=_count, default=1024, help="MiB of a machine (1024)")
+    parser.add_argument("--no-kvm", action="store_true", help="emulate, even where KVM works")
+    parser.add_argument("--boot-timeout", type=float, default=120.0, help="seconds (120)")
+    parser.add_argument(
+        "--silence", type=float, default=180.0, help="seconds without news that mean a hang (180)"
+    )
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), help="directory for JSON and logs"
+    )
+    parser.add_argument("--table", type=Path, help="write the table there, as Markdown")
+    parser.add_argument(
+        "--from-results", action="store_true", help="make the table from --results, run nothing"
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
+
+
+def side_by_side(cores: int, free: int, memory: int) -> int:
+    """How many machines of `memory` MiB fit: one for two cores, and none in memory in use."""
+    return max(1, min(cores // 2, free // (memory + 256)))
+
+
+def _free_memory() -> int:
+    with open("/proc/meminfo", encoding="ascii") as file:
+        fields = dict(line.split(":") for line in file)
+    return int(fields["MemAvailable"].split()[0]) // 1024
+
+
+def kernels(options: argparse.Namespace) -> list[Kernel]:
+    """The kernels that the user means; their names in the table are made unique."""
+    found = []
+    if options.matrix:
+        for entry in matrix.entries():
+            found.append(images.resolve(entry.package, label=entry.label, sha256=entry.sha256))
+    found += [images.resolve(name) for name in options.images]
+    seen: dict[str, int] = {}
+    unique = []
+    for kernel in found:
+        seen[kernel.label] = number = seen.get(kernel.label, 0) + 1
+        label = kernel.label if number == 1 else f"{kernel.label} ({number})"
+        unique.append(kernel._replace(label=label))
+    return unique
+
+
+def run(found: list[Kernel], settings: Settings, jobs: int) -> list[KernelResult]:
+    """Run the suite on each kernel, `jobs` at a time; the results are in the same order."""
+    sweep()
+    qemu = machine.find_qemu()
+    waiting = [
+        GuestRun(kernel, command, settings)
+        for kernel in found
+        for command in [
+            machine.compose(
+                kernel, kvm=settings.kvm, cpus=settings.cpus, memory=settings.memory, qemu=qemu
+            )
+        ]
+    ]
+    everything = list(waiting)
+    running: list[GuestRun] = []
+    progress = Progress(len(everything))
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                running.append(waiting.pop(0))
+            for guest in list(running):
+                if not guest.step():
+                    running.remove(guest)
+                    guest.close()
+                    progress.ended(guest.result)
+            progress.show([guest.result for guest in running])
+            time.sleep(_TICK)
+    finally:
+        progress.close()
+        for guest in everything:
+            guest.close()
+    return [guest.result for guest in everything]
+
+
+def exit_code(found: list[KernelResult]) -> int:
+    """The code of pytest inside when there is one kernel; else whether all went well."""
+    if len(found) == 1:
+        return found[0].exit_code
+    return int(any(result.exit_code for result in found))
+
+
+@contextmanager
+def _ending_by_exception() -> Iterator[None]:
+    """Let the signals that ask for an end pass through every ``finally``."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _collect(options: argparse.Namespace, arguments: Sequence[str]) -> list[KernelResult]:
+    if options.from_results:
+        files = sorted(options.results.glob("*.json"))
+        if not files:
+            raise UserError(f"{options.results} holds no results")
+        return sorted(map(results.read, files), key=lambda result: table.order(result.label))
+    if not options.images and not options.matrix:
+        raise UserError("name at least one IMAGE, or --matrix")
+    qemu = machine.find_qemu()
+    machine.find_virtme()
+    settings = Settings(
+        kvm=not options.no_kvm and machine.kvm_works(qemu),
+        cpus=options.cpus,
+        memory=options.memory,
+        boot_timeout=options.boot_timeout,
+        silence=options.silence,
+        arguments=tuple(arguments),
+        keep=options.results,
+    )
+    cores = len(os.sched_getaffinity(0))
+    jobs = options.jobs or side_by_side(cores, _free_memory(), options.memory)
+    return run(kernels(options), settings, jobs)
+
+
+def main(words: Sequence[str]) -> int:
+    """The command."""
+    split = words.index("--") if "--" in words else len(words)
+    options = _parser().parse_args(words[:split])
+    try:
+        with _ending_by_exception():
+            found = _collect(options, words[split + 1 :])
+        if options.table:
+            options.table.write_text(table.markdown(found), encoding="utf-8")
+    except UserError as error:
+        sys.stderr.write(f"vmtest: {error}\n")
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        sys.stderr.write("vmtest: interrupted\n")
+        return 130
+    sys.stdout.write(table.text(found))
+    return exit_code(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""Reads a kernel's console: what went wrong, and during which test."""
+
+from __future__ import annotations
+
+import re
+
+from helpers.kmsg import MARK, is_report
+from vmtest import results
+from vmtest.results import Report
+
+BOOT = "(boot)"
+_STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?")
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f]")
+_PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
+_DEADLOCKED = ("System is deadlocked on memory", "Out of memory and no killable processes")
+_LONGEST_REPORT = 40
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a console, without times and terminal codes."""
+    found = (_STAMP.sub("", _CONTROL.sub("", line)).rstrip() for line in text.split("\n"))
+    return [line for line in found if line]
+
+
+def reports(console: list[str]) -> list[Report]:
+    """What the kernel reported, each with the test that ran.
+
+    What comes while the kernel boots has no test; what follows a report is kept with it.
+    """
+    found: list[Report] = []
+    test, left = BOOT, 0
+    for line in console:
+        if MARK in line:
+            test, left = line.partition(MARK)[2], 0
+        elif is_report(line) and not left:
+            found.append(Report(test, [line]))
+            left = _LONGEST_REPORT - 1
+        elif left:
+            found[-1].lines.append(line)
+            left -= 1
+    return found
+
+
+def end(console: list[str], *, started: bool, code: int | None) -> str:
+    """How a machine ended that ended by itself.
+
+    `started` tells whether it got as far as the suite, `code` what the suite then gave.
+    """
+    killed = code is not None and code < 0
+    if any("Out of memory: Killed" in line for line in console) and (code is None or killed):
+        return results.OUT_OF_MEMORY
+    for line in console:
+        match = _PANIC.search(line)
+        if match and any(reason in match[1] for reason in _DEADLOCKED):
+            return results.OUT_OF_MEMORY
+        if match and started:
+            return results.PANIC
+    if code is not None:
+        return results.FINISHED
+    return results.DIED if started else results.NO_BOOT
+
+
+def died_of_emulation(console: list[str]) -> bool:
+    """Whether a kernel fell over an int3 that it had just patched into its own text.
+
+    qemu without KVM can let another processor run the half-patched instruction: nothing that the
+    kernel did wrong, and it happens while the kernel boots.
+    """
+    return any("int3" in line and ("Oops" in line or "oops" in line) for line in console)

@@ -1,0 +1,243 @@
+"""Kernels out of Debian packages, from the archive that this machine's apt is configured for.
+
+apt does the work, with lists of its own: it finds the mirror, obeys the proxy, and verifies the
+signatures. Of a package only the kernel and its configuration are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from vmtest import cache
+from vmtest.errors import UserError
+
+
+class Unpacked(NamedTuple):
+    """A kernel image and, where it is to be had, its configuration."""
+
+    image: Path
+    config: Path | None
+
+
+class Source(NamedTuple):
+    """One line of the machine's own package configuration."""
+
+    uri: str
+    release: str
+    signed_by: str
+
+
+_NAME = re.compile(r"(?P<package>[a-z0-9][a-z0-9.+-]+)@(?P<suite>[a-z0-9.-]+)")
+
+
+def from_file(deb: Path) -> Unpacked:
+    """The kernel in a .deb, unpacked once and kept by the sum of the file."""
+    home = cache.directory("kernels") / f"deb-{cache.sha256(deb)[:16]}"
+    return _kept(home) or _keep(home, {"file": deb.name}, [deb])
+
+
+def from_archive(name: str, sha256: str = "") -> Unpacked:
+    """The kernel of ``PACKAGE@SUITE``; `sha256` is the sum that its .deb must have."""
+    match = _NAME.fullmatch(name)
+    if not match:
+        raise UserError(f"{name} is not PACKAGE@SUITE, as linux-image-6.12.117+deb13-amd64@trixie")
+    home = cache.directory("kernels") / name
+    kept = _kept(home, sha256)
+    if kept:
+        return kept
+    with (
+        cache.room(f"the package {name}"),
+        tempfile.TemporaryDirectory(dir=cache.directory("kernels"), prefix=".get-") as directory,
+    ):
+        archive = Archive(match["suite"])
+        deb = archive.download(match["package"], Path(directory))
+        found = cache.sha256(deb)
+        if sha256 and found != sha256:
+            raise UserError(f"{name} is not the package that was recorded: its sha256 is {found}")
+        debs = [deb]
+        # From 6.19 on Debian keeps the image and its configuration in two packages.
+        base = match["package"].replace("linux-binary-", "linux-base-")
+        if base != match["package"] and archive.has(base):
+            debs.append(archive.download(base, Path(directory)))
+        return _keep(home, {"package": name, "deb_sha256": found}, debs)
+
+
+def _kept(home: Path, deb_sha256: str = "") -> Unpacked | None:
+    """What was unpacked earlier, if it is still what was written then."""
+    try:
+        record = json.loads((home / "origin.json").read_text())
+    except (OSError, ValueError):
+        return None
+    if deb_sha256 and record.get("deb_sha256") != deb_sha256:
+        return None
+    for name, total in record["files"].items():
+        if not (home / name).is_file() or cache.sha256(home / name) != total:
+            return None
+    return Unpacked(home / "vmlinuz", home / "config" if "config" in record["files"] else None)
+
+
+def _keep(home: Path, record: dict[str, object], debs: list[Path]) -> Unpacked:
+    with cache.room(f"the kernel in {debs[0].name}"), cache.staged(home) as work:
+        for deb in debs:
+            _unpack(deb, work)
+        if not (work / "vmlinuz").is_file():
+            raise UserError(f"{debs[0].name} holds no kernel image")
+        record["files"] = {file.name: cache.sha256(file) for file in sorted(work.iterdir())}
+        (work / "origin.json").write_text(json.dumps(record, indent=1))
+    unpacked = _kept(home)
+    assert unpacked, f"{home} was written a moment ago"
+    return unpacked
+
+
+def _unpack(deb: Path, target: Path) -> None:
+    """Take ``vmlinuz`` and ``config`` out of a package, wherever its release keeps them."""
+    patterns = ("./boot/vmlinuz-*", "./boot/config-*", "./*lib/modules/*/vmlinuz", "./*/config")
+    try:
+        source = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
+    except FileNotFoundError as error:
+        raise UserError("dpkg-deb is missing: kernel packages cannot be opened") from error
+    with tempfile.TemporaryDirectory(dir=target.parent) as directory, source:
+        subprocess.run(
+            ["tar", "x", "-C", directory, "--wildcards", *patterns],
+            stdin=source.stdout,
+            stderr=subprocess.DEVNULL,  # it tells of patterns that found nothing
+            check=False,
+        )
+        for file in sorted(Path(directory).rglob("*")):
+            name = file.name.partition("-")[0]
+            if file.is_file() and name in ("vmlinuz", "config"):
+                shutil.copyfile(file, target / name)
+    if source.returncode:
+        raise UserError(f"{deb} is not a Debian package, or a broken one")
+
+
+def parse_sources(text: str) -> list[Source]:
+    """What ``apt-get indextargets`` tells of the machine's own configuration."""
+    sources = []
+    for stanza in re.split(r"\n\s*\n", text):
+        fields = dict(re.findall(r"^([\w-]+): (.*)$", stanza, re.MULTILINE))
+        if fields.get("Component") == "main" and "Repo-URI" in fields:
+            key = _signed_by(fields.get("Sourcesentry", ""))
+            sources.append(Source(fields["Repo-URI"], fields["Release"], key))
+    return sources
+
+
+def _signed_by(entry: str) -> str:
+    """The keyring that a source names, from the lines of its file (``FILE:LINE``)."""
+    path, _, line = entry.rpartition(":")
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()[int(line) - 1 :]
+    except (OSError, ValueError):
+        return ""
+    stanza = "\n".join(lines).partition("\n\n")[0]
+    if path.endswith(".list"):
+        stanza = lines[0] if lines else ""
+    match = re.search(r"signed-by[:=]\s*(/[^\s\]]+)", stanza, re.IGNORECASE)
+    return match[1] if match else ""
+
+
+def source_for(suite: str, sources: list[Source], codename: str) -> Source:
+    """The archive of `suite`: the one that brings this machine's own release.
+
+    Security updates have an archive of their own.
+    """
+    own = f"{codename}-security" if suite.endswith("-security") else codename
+    for source in sources:
+        if source.release in (suite, own, f"{own}/updates"):
+            return source._replace(release=suite)
+    raise UserError(
+        f"this machine's apt has no source for {own}: {suite} cannot be derived from it"
+    )
+
+
+class Archive:
+    """apt with lists, status and cache of our own, and one suite of the machine's mirror."""
+
+    def __init__(self, suite: str) -> None:
+        """Point apt at `suite`; its lists are fetched when a package is not in them."""
+        self._suite = suite
+        self._home = cache.directory("apt") / suite
+        for part in ("lists/partial", "archives/partial", "empty"):
+            (self._home / part).mkdir(parents=True, exist_ok=True)
+        (self._home / "status").touch()
+        source = source_for(suite, parse_sources(self._machine_sources()), _codename())
+        option = f"[signed-by={source.signed_by}] " if source.signed_by else ""
+        (self._home / "sources.list").write_text(f"deb {option}{source.uri} {suite} main\n")
+
+    @staticmethod
+    def _machine_sources() -> str:
+        try:
+            done = subprocess.run(
+                ["apt-get", "indextargets", "Created-By: Packages"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise UserError("apt-get is missing: name an image instead of a package") from error
+        return done.stdout
+
+    def _apt(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        home = self._home
+        options = {
+            "Dir::Etc::sourcelist": home / "sources.list",
+            "Dir::Etc::sourceparts": home / "empty",
+            "Dir::State": home,
+            "Dir::State::lists": home / "lists",
+            "Dir::State::status": home / "status",
+            "Dir::Cache": home,
+            "Dir::Cache::archives": home / "archives",
+            "APT::Sandbox::User": "",
+            "Acquire::Languages": "none",
+            # A list past its date is still signed, and old kernels are what is asked for.
+            "Acquire::Check-Valid-Until": "false",
+        }
+        words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        tool, *rest = arguments
+        return subprocess.run(
+            [tool, *words, *rest],
+            cwd=cwd,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def has(self, package: str) -> bool:
+        """Whether the lists know `package`."""
+        return bool(self._apt("apt-cache", "show", "--no-all-versions", package).stdout.strip())
+
+    def download(self, package: str, directory: Path) -> Path:
+        """Fetch a package, verified by the signatures of the archive."""
+        if not self.has(package):
+            self._refuse(self._apt("apt-get", "update", "-qq"), "the lists of")
+            if not self.has(package):
+                raise UserError(f"{self._suite} has no package {package} (any more)")
+        before = set(directory.iterdir())
+        self._refuse(self._apt("apt-get", "download", "-qq", package, cwd=directory), package)
+        return (set(directory.iterdir()) - before).pop()
+
+    def _refuse(self, done: subprocess.CompletedProcess[str], what: str) -> None:
+        said = done.stderr.strip()
+        if not done.returncode and not re.search(r"^[EW]: Failed to fetch", said, re.MULTILINE):
+            return
+        if "No space left" in said:
+            raise UserError(f"no space left in {self._home}")
+        lines = [line for line in said.splitlines() if line[:3] in ("E: ", "W: ")] or ["apt failed"]
+        raise UserError(f"cannot fetch {what} {self._suite}: {lines[0][3:]}")
+
+
+def _codename() -> str:
+    text = Path("/etc/os-release").read_text(encoding="utf-8")
+    match = re.search(r'^VERSION_CODENAME="?([\w-]+)', text, re.MULTILINE)
+    if not match:
+        raise UserError("this is no release of Debian: name an image instead of a package")
+    return match[1]
