@@ -55,7 +55,7 @@ def test_the_flags_asked_for_show_as_status_flags(flags: PidfdFlag, child: Threa
 def test_a_process_opens_itself() -> None:
     """A pidfd of the caller tells of the caller.
 
-    Port of the third and fourth test of pidfd_open_test.c; the saved ids are compared with the
+    Port of open_self and get_info_self (pidfd_open_test.c); the saved ids are compared with the
     saved ids, not with the effective ones, the filesystem ids too, and the mask as a whole.
     """
     uids, gids = procfs.ids(os.getpid())

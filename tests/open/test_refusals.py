@@ -29,7 +29,7 @@ SCOPES = [
 def test_numbers_that_name_no_task_are_invalid(pid: int, flags: PidfdFlag) -> None:
     """A pid must be positive: EINVAL, neither ESRCH nor the caller itself.
 
-    Port of the first test of pidfd_open_test.c, which takes any errno, ENOSYS too.
+    Port of pid_minus_one (pidfd_open_test.c), which takes any errno, ENOSYS too.
     """
     with refused(errno.EINVAL):
         Pidfd.open(pid, flags)
@@ -53,7 +53,7 @@ def test_numbers_that_no_task_has_are_not_found(pid: int, flags: PidfdFlag) -> N
 def test_every_unknown_flag_is_invalid(unknown: PidfdFlag) -> None:
     """Of 32 bits only those of PIDFD_NONBLOCK and PIDFD_THREAD are taken; the kernel's own are not.
 
-    Port of the second test of pidfd_open_test.c, which tries one bit and takes any errno.
+    Port of flags_one (pidfd_open_test.c), which tries one bit and takes any errno.
     """
     with refused(errno.EINVAL):
         Pidfd.open(os.getpid(), unknown)
