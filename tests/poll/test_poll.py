@@ -35,8 +35,9 @@ def test_each_of_many_children_killed_by_pidfd_notifies(
 ) -> None:
     """A watcher is notified of the end of its own process, whatever ends around it.
 
-    Port of poll_killed_children (pidfd_poll_test.c). There the process may be dead before the poll begins, and 10000
-    repetitions try to hit the other case; here every watcher is asleep before the kill.
+    Port of poll_killed_children (pidfd_poll_test.c). There the process may be dead before the
+    poll begins, and 10000 repetitions try to hit the other case; here every watcher is asleep
+    before the kill.
     """
     pidfds = [spawn(role=f"child {number}").pidfd() for number in range(CHILDREN)]
     watchers = [watch(pidfd) for pidfd in pidfds]
@@ -60,7 +61,8 @@ def test_a_living_process_has_no_event(flags: PidfdFlag, child: ThreadGroup) -> 
 def test_a_zombie_is_readable_and_nothing_else(flags: PidfdFlag, child: ThreadGroup) -> None:
     """The end of a process is POLLIN and POLLRDNORM; POLLHUP waits for the reap.
 
-    Port of poll_killed_children (pidfd_poll_test.c), which passes with any other event beside POLLIN.
+    Port of poll_killed_children (pidfd_poll_test.c), which passes with any other event beside
+    POLLIN.
     """
     child.kill()
     child.await_end()
