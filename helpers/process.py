@@ -331,8 +331,14 @@ def _end(group: ThreadGroup) -> None:
     try:
         os.kill(group.pid, signal.SIGKILL)
         os.kill(group.pid, signal.SIGCONT)
-        wait_until(group._has_ended, f"the end of {group!r}", state=group._state)
-        os.waitid(P_PID, group.pid, os.WEXITED | os.WNOHANG | WALL)
-    except (ProcessLookupError, ChildProcessError):  # reaped by the test in its own way
+    except ProcessLookupError:  # reaped by the test in its own way
         pass
+    wait_until(lambda: _is_reaped(group.pid), f"the end of {group!r}", state=group._state)
     group.reaped = True
+
+
+def _is_reaped(pid: int) -> bool:
+    try:
+        return os.waitid(P_PID, pid, os.WEXITED | os.WNOHANG | WALL) is not None
+    except ChildProcessError:
+        return pid not in procfs.children()
