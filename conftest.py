@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 
 import pytest
@@ -30,7 +31,6 @@ from helpers.observe import Watcher
 from helpers.process import ThreadGroup
 
 _LOST = pytest.StashKey[str]()
-_OVER = pytest.StashKey[bool]()
 _LONGEST = 1_000_000  # seconds that still fit poll(2), which takes milliseconds in an int
 
 
@@ -118,11 +118,17 @@ def pytest_report_header() -> str:
     return f"kernel: {os.uname().release}, {os.uname().machine}, as {user}"
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
-    """Leave nothing behind, an interrupted test included."""
-    session.stash[_OVER] = True
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what lives as long as the run: a tenth of the run's time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish() -> Generator[None, None, None]:
+    """Leave nothing behind, an interrupted test included, which has no verdict."""
     yield
+    _end_all()
     process.stop_zygote()
 
 
@@ -135,6 +141,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(decision.skip)
     if decision.fail:
         item.stash[_LOST] = decision.fail
+    invariants.begin()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -153,24 +160,23 @@ def pytest_runtest_makereport() -> Generator[None, pytest.CallInfo[None], None]:
         report.sections.append(("journal", journal.render()))
 
 
-def _check(session: pytest.Session, before: invariants.Snapshot) -> None:
-    if _OVER in session.stash:  # interrupted: the test has no verdict, and pytest has cleaned up
-        return
-    left = invariants.left_over(before)
-    if left:
-        pytest.fail("\n".join(left), pytrace=False)
-
-
-@pytest.fixture(autouse=True)
-def _leave_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
-    """End what the test made, and fail it by name for anything else that it left."""
-    before = invariants.take()
+def _end_all() -> None:
     with ExitStack() as undo:
-        undo.callback(_check, request.session, before)
         undo.callback(descriptor.close_all)
         undo.callback(process.end_all)
         undo.callback(observe.close_all)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)  # inside pytest's capture, as `begin` is
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    """End what the test made, and fail it by name for anything else that it left."""
+    try:
         yield
+    finally:
+        _end_all()
+        left = invariants.end()
+    if left:
+        pytest.fail("\n".join(left), pytrace=False)
 
 
 @pytest.fixture

@@ -36,25 +36,51 @@ def take() -> Snapshot:
     return Snapshot(
         descriptors=frozenset(_descriptors(zygote.descriptors)),
         children=frozenset(zygote.strangers(procfs.children())),
-        threads=frozenset(os.listdir("/proc/self/task")),
+        threads=_threads(),
         mounts=_read("/proc/self/mountinfo"),
         signals=tuple(_signal_masks(_read("/proc/self/status"))),
         taint=_read("/proc/sys/kernel/tainted"),
     )
 
 
-def left_over(before: Snapshot) -> list[str]:
-    """What this test left behind since `before`, a line each; what is on its way out may go."""
+_before: Snapshot | None = None  # of the test that runs
+_clean: Snapshot | None = None  # at the end of the last one, if it was clean
+
+
+def begin() -> None:
+    """Remember the state before a test: that in which the one before it was found at its end.
+
+    Its threads are new: pytest-timeout may give each test one.
+    """
+    global _before
+    _before = (_clean or take())._replace(threads=_threads())
+
+
+def end() -> list[str]:
+    """What the test left behind, a line each; what is on its way out may go."""
+    global _before, _clean
+    before, _before = _before, None
+    if before is None:  # the test was skipped before it began
+        return []
+    _clean = None
     said = process.zygote().new_errors()
     if said:
         return [f"a child failed in its own code:\n{said}"]
     try:
-        wait_until(
-            lambda: not differences(before, take()), "a clean state", seconds=Deadline().length / 20
-        )
+        wait_until(lambda: _is_clean(before), "a clean state", seconds=Deadline().length / 20)
     except DeadlineExpired:
         return differences(before, take())
+    process.zygote().order_ahead()
     return []
+
+
+def _is_clean(before: Snapshot) -> bool:
+    global _clean
+    now = take()
+    if differences(before, now):
+        return False
+    _clean = now
+    return True
 
 
 def differences(before: Snapshot, after: Snapshot) -> list[str]:
@@ -84,6 +110,10 @@ def _told(snapshot: Snapshot) -> tuple[set[str], ...]:
         signals,
         {snapshot.taint.decode().strip()},
     )
+
+
+def _threads() -> frozenset[str]:
+    return frozenset(os.listdir("/proc/self/task"))
 
 
 def _signal_masks(status: bytes) -> list[int]:

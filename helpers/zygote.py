@@ -54,36 +54,44 @@ class Zygote:
         )
         theirs.close()
         self._channel = ours.keep()
-        self._ahead = self._order(CloneFlag.NONE)
+        self._ahead: Newborn | None = None
+        self.order_ahead()
+
+    def order_ahead(self) -> None:
+        """Order the plain child that the next test is likely to want, and do not wait for it.
+
+        Called between tests: what a test sees of our children then holds still while it runs.
+        """
+        if self._ahead is None:
+            self._ahead = self._order(CloneFlag.NONE)
 
     def strangers(self, children: set[int]) -> set[int]:
         """Those of our `children` that are not of its making ahead, nor itself."""
-        others = children - {self._process.pid, self._ahead.pid}
+        others = children - {self._process.pid}
         # Only a child that may be the one on order is worth the wait for the answer.
-        return others - {self._collect_ahead().pid} if others else others
+        return others - {self._collect_ahead().pid} if others and self._ahead else others
 
     @property
     def descriptors(self) -> set[int]:
         """Our descriptors that outlive a test."""
-        return {end.fileno() for end in (self._channel, self._ahead.channel)} | {
-            self.errors.fileno()
-        }
+        known = {self._channel.fileno(), self.errors.fileno()}
+        return known | {self._ahead.channel.fileno()} if self._ahead else known
 
     def child(self, flags: CloneFlag = CloneFlag.NONE) -> Newborn:
         """A child of the calling process in the namespaces that `flags` ask for.
 
         Raises ``OSError`` when the kernel refuses to make it.
         """
-        ahead = self._collect_ahead()
-        if flags:
+        if flags or self._ahead is None:
+            self._settle()
             return self._collect(self._order(flags))
-        self._ahead = self._order(CloneFlag.NONE)
-        ahead.channel.release()
-        return ahead
+        newborn, self._ahead = self._collect_ahead(), None
+        newborn.channel.release()
+        return newborn
 
     def call(self, function: Callable[..., object], *args: object) -> Any:
         """Let the zygote itself do something: what must be undone even if pytest is killed."""
-        self._collect_ahead()
+        self._settle()
         try:
             self._channel.send((function, args))
             answer = self._channel.receive_within(Deadline(), f"the zygote to {function.__name__}")
@@ -105,12 +113,12 @@ class Zygote:
     def stop(self) -> None:
         """End the zygote and the waiting child, and reap both."""
         try:
-            ahead = self._collect_ahead()
+            self._settle()
         except (ZygoteDied, OSError):
-            pass
-        else:
-            ahead.channel.close()
-            os.waitpid(ahead.pid, 0)
+            self._ahead = None
+        if self._ahead is not None:
+            self._ahead.channel.close()
+            os.waitpid(self._ahead.pid, 0)
         self._channel.close()
         self._process.wait()
         self.errors.close()
@@ -146,9 +154,15 @@ class Zygote:
         return Newborn(answer.value, ordered.channel)
 
     def _collect_ahead(self) -> Newborn:
+        assert self._ahead is not None
         if not self._ahead.pid:
             self._ahead = self._collect(self._ahead)
         return self._ahead
+
+    def _settle(self) -> None:
+        """Take the answer to an earlier order in, before another is given."""
+        if self._ahead is not None:
+            self._collect_ahead()
 
     def _died(self) -> ZygoteDied:
         return ZygoteDied(f"the zygote ended ({self._process.wait()}):\n{self.new_errors()}")
