@@ -166,6 +166,30 @@ def test_mirror_is_the_one_that_this_machine_uses(suite: str, uri: str) -> None:
     assert packages.source_for(suite, sources, "bookworm") == Source(uri, suite, "")
 
 
+SHOWN = {
+    "linux-image-amd64": "Depends: linux-image-7.3.4-amd64 (= 7.3.4-1)",
+    "linux-image-7.3.4-amd64": "Depends: linux-binary-7.3.4-amd64 (= 7.3.4-1)",
+    "linux-binary-7.3.4-amd64": "Depends: kmod, linux-base-7.3.4-amd64 (= 7.3.4-1)",
+    "linux-image-6.1.0-56-amd64": "Depends: kmod, linux-base (>= 4.3~), initramfs-tools",
+}
+
+
+@pytest.mark.parametrize(
+    ("package", "newest"),
+    [
+        ("linux-image-amd64", "linux-binary-7.3.4-amd64"),
+        ("linux-image-6.1.0-56-amd64", "linux-image-6.1.0-56-amd64"),
+    ],
+)
+def test_package_without_a_kernel_stands_for_the_one_it_depends_on(
+    package: str, newest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through as many packages as a release has between the two."""
+    monkeypatch.setattr(packages.Archive, "__init__", lambda self, suite: None)
+    monkeypatch.setattr(packages.Archive, "_shown", lambda self, name: SHOWN[name])
+    assert packages.Archive("sid").newest(package) == newest
+
+
 def test_machine_without_such_a_source_is_told() -> None:
     """One line that says what is missing."""
     with pytest.raises(UserError, match="no source for buster"):

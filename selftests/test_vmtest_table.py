@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
-from pathlib import Path
 
 import pytest
 
 from vmtest import __main__ as vmtest
-from vmtest import machine, progress, results, table
+from vmtest import progress, results, table
 from vmtest.results import Case, Feature, KernelResult
 
 
@@ -136,14 +134,3 @@ def test_one_kernel_gives_its_own_code_and_several_a_verdict() -> None:
     assert vmtest.exit_code([result("6.1", code=4)]) == 4
     assert vmtest.exit_code([result("6.1"), NEW]) == 1
     assert vmtest.exit_code([result("6.1"), result("6.2")]) == 0
-
-
-@pytest.mark.skipif("VMTEST_IMAGE" not in os.environ, reason="no kernel in VMTEST_IMAGE")
-def test_real_kernel_boots_and_runs_a_test(tmp_path: Path) -> None:
-    """Short: one folder of the suite, in qemu."""
-    if not shutil.which(machine.QEMU[0]):
-        pytest.skip("no qemu here")
-    words = [os.environ["VMTEST_IMAGE"], "--results", str(tmp_path), "--", "tests/open"]
-    assert vmtest.main(words) == 0
-    (file,) = tmp_path.glob("*.json")
-    assert results.read(file).count(results.PASSED) > 0

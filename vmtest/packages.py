@@ -34,6 +34,7 @@ class Source(NamedTuple):
     signed_by: str
 
 
+_NEXT = re.compile(r"^Depends:.*?\b(linux-(?:image|binary)-\d\S*)", re.MULTILINE)
 _NAME = re.compile(r"(?P<package>[a-z0-9][a-z0-9.+-]+)@(?P<suite>[a-z0-9.-]+)")
 
 
@@ -44,11 +45,17 @@ def from_file(deb: Path) -> Unpacked:
 
 
 def from_archive(name: str, sha256: str = "") -> Unpacked:
-    """The kernel of ``PACKAGE@SUITE``; `sha256` is the sum that its .deb must have."""
+    """The kernel of ``PACKAGE@SUITE``; `sha256` is the sum that its .deb must have.
+
+    A package that only depends on the newest kernel, as linux-image-amd64, stands for that one.
+    """
     match = _NAME.fullmatch(name)
     if not match:
         raise UserError(f"{name} is not PACKAGE@SUITE, as linux-image-6.12.117+deb13-amd64@trixie")
-    home = cache.directory("kernels") / name
+    package, suite = match["package"], match["suite"]
+    if not re.search(r"\d\.\d", package):  # whose kernel changes with time
+        package = Archive(suite).newest(package)
+    home = cache.directory("kernels") / f"{package}@{suite}"
     kept = _kept(home, sha256)
     if kept:
         return kept
@@ -56,15 +63,15 @@ def from_archive(name: str, sha256: str = "") -> Unpacked:
         cache.room(f"the package {name}"),
         tempfile.TemporaryDirectory(dir=cache.directory("kernels"), prefix=".get-") as directory,
     ):
-        archive = Archive(match["suite"])
-        deb = archive.download(match["package"], Path(directory))
+        archive = Archive(suite)
+        deb = archive.download(package, Path(directory))
         found = cache.sha256(deb)
         if sha256 and found != sha256:
             raise UserError(f"{name} is not the package that was recorded: its sha256 is {found}")
         debs = [deb]
         # From 6.19 on Debian keeps the image and its configuration in two packages.
-        base = match["package"].replace("linux-binary-", "linux-base-")
-        if base != match["package"] and archive.has(base):
+        base = package.replace("linux-binary-", "linux-base-")
+        if base != package and archive.has(base):
             debs.append(archive.download(base, Path(directory)))
         return _keep(home, {"package": name, "deb_sha256": found}, debs)
 
@@ -211,19 +218,32 @@ class Archive:
             check=False,
         )
 
+    def _shown(self, package: str) -> str:
+        return self._apt("apt-cache", "show", "--no-all-versions", package).stdout
+
     def has(self, package: str) -> bool:
         """Whether the lists know `package`."""
-        return bool(self._apt("apt-cache", "show", "--no-all-versions", package).stdout.strip())
+        return bool(self._shown(package).strip())
+
+    def newest(self, package: str) -> str:
+        """The package with a kernel in it that `package` depends on, however indirectly."""
+        self._find(package)
+        while match := _NEXT.search(self._shown(package)):
+            package = match[1]
+        return package
 
     def download(self, package: str, directory: Path) -> Path:
         """Fetch a package, verified by the signatures of the archive."""
+        self._find(package)
+        before = set(directory.iterdir())
+        self._refuse(self._apt("apt-get", "download", "-qq", package, cwd=directory), package)
+        return (set(directory.iterdir()) - before).pop()
+
+    def _find(self, package: str) -> None:
         if not self.has(package):
             self._refuse(self._apt("apt-get", "update", "-qq"), "the lists of")
             if not self.has(package):
                 raise UserError(f"{self._suite} has no package {package} (any more)")
-        before = set(directory.iterdir())
-        self._refuse(self._apt("apt-get", "download", "-qq", package, cwd=directory), package)
-        return (set(directory.iterdir()) - before).pop()
 
     def _refuse(self, done: subprocess.CompletedProcess[str], what: str) -> None:
         said = done.stderr.strip()
