@@ -46,7 +46,7 @@ UPSTREAM = {
 """The tests of ``tools/testing/selftests/pidfd`` in v7.3, by file. Those of two programs have no
 names there and are named here."""
 
-_PORT = re.compile(r"Ports? of (.*?)\((?:mm/)?(\w+\.c)\)(.*)")
+_PORT = re.compile(r"Ports? of (.*?)\((?:mm/)?(\w+\.c)\)(.*?)(?=Ports? of |$)")
 
 
 class Port(NamedTuple):

@@ -91,14 +91,15 @@ def test_no_flag_is_known(child: ThreadGroup, flags: int) -> None:
 def test_ended_process_is_not_found(child: ThreadGroup, end: str) -> None:
     """A zombie and a reaped process have no descriptors and are not found: ESRCH.
 
-    Port of child.no_strange_EBADF (pidfd_getfd_test.c), which takes a readable pidfd for the
-    zombie's sign; the reaped process is beyond the C suite.
+    EBADF until 0c9bd6bc4bb2 ("pidfd: getfd should always report ESRCH if a task is exiting"),
+    v6.9. Port of child.no_strange_EBADF (pidfd_getfd_test.c), which takes a readable pidfd for
+    the zombie's sign; the reaped process is beyond the C suite.
     """
     pidfd, number = child.pidfd(), child.leader.call(os.memfd_create, "target")
     child.leader.exit_group()
     if end == "reaped":
         child.reap()
-    with refused(*moved(errno.ESRCH, old=errno.EBADF, since=(6, 8))):
+    with refused(*moved(errno.ESRCH, old=errno.EBADF, since=(6, 9))):
         getfd.copy(pidfd, number)
 
 
@@ -112,7 +113,7 @@ def test_leader_that_has_exited_has_no_descriptors_though_its_thread_has(
     pidfd, number = child.pidfd(), child.leader.call(os.memfd_create, "target")
     thread = child.spawn_thread()
     child.leader.exit()
-    with refused(*moved(errno.ESRCH, old=errno.EBADF, since=(6, 8))):
+    with refused(*moved(errno.ESRCH, old=errno.EBADF, since=(6, 9))):
         getfd.copy(pidfd, number)
     assert thread.call(os.lseek, number, 0, os.SEEK_CUR) == 0
 
@@ -150,4 +151,4 @@ def test_process_that_is_killed_meanwhile_is_never_said_to_lack_the_descriptor(
     pidfd, number = child.pidfd(), child.leader.call(os.memfd_create, f"target {attempt}")
     child.kill()
     refusal = getfd.copy_until_refused(pidfd, number)
-    assert refusal in expect.names(moved(errno.ESRCH, old=errno.EBADF, since=(6, 8))).split()
+    assert refusal in expect.names(moved(errno.ESRCH, old=errno.EBADF, since=(6, 9))).split()

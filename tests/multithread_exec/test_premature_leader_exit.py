@@ -22,7 +22,9 @@ def test_leader_that_exits_before_its_subthread_is_silent(
 ) -> None:
     """The exit of a leader is not the end of its process while a subthread lives.
 
-    Port of pidfd_info.thread_group (pidfd_info_test.c), with the watcher asleep beforehand.
+    0fb482728ba1 ("pidfs: improve multi-threaded exec and premature thread-group leader exit
+    polling"), v6.15 and v6.12.31. Port of pidfd_info.thread_group (pidfd_info_test.c), with the
+    watcher asleep beforehand.
     """
     subthread = child.spawn_thread()
     watcher = watch(child.pidfd(scope), how)
@@ -80,7 +82,8 @@ def test_only_the_last_of_several_subthreads_to_end_notifies(
 ) -> None:
     """Subthreads that end one by one after their leader are one notification, at the last.
 
-    Beyond the C suite.
+    Port of poll_leader_exit (pidfd_test.c), which lets a poll begin a second after the exit, and
+    both subthreads end at once.
     """
     subthreads = [child.spawn_thread() for _ in range(3)]
     pidfd = child.pidfd(scope)

@@ -38,8 +38,11 @@ def test_leader_pidfd_stays_silent_when_a_subthread_execs(
 ) -> None:
     """An exec in a subthread hands the leader's struct pid on; it is not an exit.
 
-    Port of pidfd_info.thread_group_exec and .thread_group_exec_thread (pidfd_info_test.c), with
-    the watcher asleep before the exec and the end of the new program seen by it.
+    0fb482728ba1 ("pidfs: improve multi-threaded exec and premature thread-group leader exit
+    polling"), v6.15 and v6.12.31. Port of poll_exec (pidfd_test.c), which measures by the clock,
+    in whole seconds. Port of pidfd_info.thread_group_exec and .thread_group_exec_thread
+    (pidfd_info_test.c), with the watcher asleep before the exec and the end of the new program
+    seen by it.
     """
     watcher = watch(child.pidfd(scope), how)
     _exec_in_subthread(child, leader_gone)

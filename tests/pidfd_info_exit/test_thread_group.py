@@ -74,8 +74,8 @@ def test_subthread_that_runs_has_no_exit_information(child: ThreadGroup) -> None
 def test_subthread_is_no_process(child: ThreadGroup) -> None:
     """pidfd_open without PIDFD_THREAD refuses the id of a subthread.
 
-    Port of pidfd_info.thread_group (pidfd_info_test.c); the errno was corrected by
-    17f1b08acf50 ("pidfs: ensure consistent ENOENT/ESRCH reporting"), v6.16.
+    The errno was corrected by 17f1b08acf50 ("pidfs: ensure consistent ENOENT/ESRCH reporting"),
+    v6.16. Port of pidfd_info.thread_group (pidfd_info_test.c).
     """
     thread = child.spawn_thread()
     with refused(*moved(errno.ENOENT, old=errno.EINVAL, since=(6, 16))):
@@ -88,9 +88,9 @@ def test_leader_is_told_by_the_end_of_its_group(
 ) -> None:
     """The status of a leader that exited first gives way to its group's, as waitid has it.
 
-    Port of pidfd_info.thread_group (pidfd_info_test.c), where the two differ only for SIGKILL;
     9133607de37a ("exit: fix the usage of delay_group_leader->exit_code in do_notify_parent() and
-    pidfs_exit()"), v6.15.
+    pidfs_exit()"), v6.15. Port of pidfd_info.thread_group (pidfd_info_test.c), where the two
+    differ only for SIGKILL.
     """
     thread = child.spawn_thread()
     pidfd = child.pidfd(scope)

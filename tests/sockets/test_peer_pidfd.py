@@ -77,8 +77,9 @@ def test_pidfd_notifies_of_the_end_of_the_peer(child: ThreadGroup) -> None:
 def test_reaped_peer_is_known_by_its_end(child: ThreadGroup, outcome: Outcome) -> None:
     """Of a peer that is reaped a pidfd with its exit information can be had.
 
-    Beyond the C suite. EINVAL was the answer before
-    v6.16.
+    Beyond the C suite. EINVAL before v6.16: b590c928cca7 ("net, pidfd: report EINVAL for ESRCH")
+    kept login daemons going, 20b70e58961b ("net, pidfs: enable handing out pidfds for reaped
+    sk->sk_peer_pid") gave them the pidfd.
     """
     connection = _connection_of(child)
     if isinstance(outcome, Exited):
