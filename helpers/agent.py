@@ -159,13 +159,13 @@ def spawn_thread(channel: Channel) -> None:
     _thread.start_new_thread(run, ())
 
 
-def exec_echo(channel: Channel) -> NoReturn:
-    """Become the echoing image, with both ends of it on `channel`."""
-    assert _echo is not None
+def exec_echo(channel: Channel, program: Descriptor | None = None) -> NoReturn:
+    """Become the echoing image, or `program`, with both ends of it on `channel`."""
+    image = program or _echo
+    assert image is not None
     for standard in (0, 1):
         os.dup2(channel.fileno(), standard)
-    target = _echo if isinstance(_echo, str) else _echo.fileno()
-    os.execve(target, ["cat"], {})
+    os.execve(image if isinstance(image, str) else image.fileno(), ["cat"], {})
 
 
 def exec_echo_at_gate(channel: Channel, gate: Channel) -> NoReturn:

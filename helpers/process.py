@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from helpers import agent, journal, procfs, syscalls
 from helpers.deadline import Deadline, wait_until
+from helpers.descriptor import Descriptor
 from helpers.info import Outcome, decode_waitid, signal_name
 from helpers.pidfd import Pidfd
 from helpers.uapi import P_PID, WALL, CloneFlag, PidfdFlag
@@ -102,12 +103,13 @@ class Thread:
         journal.record(self, f"forked {group!r}")
         return group
 
-    def exec(self) -> None:
+    def exec(self, *program: Descriptor) -> None:
         """Execute a small program; returns when it runs. Raises ``OSError`` if refused.
 
         The program tells that it runs and then sleeps; `ThreadGroup.is_running` asks it again.
+        Another one in its place, given as `program`, must echo its input as well.
         """
-        self._exec(agent.exec_echo)
+        self._exec(agent.exec_echo, *program)
         self.group.is_running()
         journal.record(self.group, "the new image runs")
 
@@ -118,9 +120,9 @@ class Thread:
         self.group.leader.call(os.getpid)
         journal.record(self.group, "the new image takes orders")
 
-    def _exec(self, entry: Callable[[Channel], object]) -> Channel:
+    def _exec(self, entry: Callable[..., object], *program: Descriptor) -> Channel:
         beacon, theirs = Channel.pair("new image")
-        order = self.begin(entry, theirs)
+        order = self.begin(entry, theirs, *program)
         theirs.close()
         # All channels close on exec: a hangup says that there is no way back, an answer that
         # the exec failed.

@@ -15,6 +15,8 @@ from helpers.uapi import PR_SET_DUMPABLE, CloneFlag
 
 OTHER_USER = 65534
 EVERY_CAPABILITY = (1 << 64) - 1
+TRACE_ANY = 1 << 19
+"""``CAP_SYS_PTRACE``; ``include/uapi/linux/capability.h``."""
 
 
 class Obstacle(Enum):
@@ -73,4 +75,11 @@ def scene(obstacle: Obstacle) -> Scene:
         return Scene(caller, family, family.pidfd())
     target, caller = process.spawn(role="target"), process.spawn(role="caller")
     caller.leader.call(become, OTHER_USER)
+    return Scene(caller, target, target.pidfd())
+
+
+def foreign() -> Scene:
+    """A caller with every right, and a process of another user, with a UTS namespace of its own."""
+    caller, target = process.spawn(role="caller"), process.spawn(CloneFlag.NEWUTS, "target")
+    target.leader.call(become, OTHER_USER)
     return Scene(caller, target, target.pidfd())

@@ -31,6 +31,12 @@ def send(target: Descriptor, number: int) -> None:
     syscalls.pidfd_send_signal(target.fileno(), number)
 
 
+def send_scoped(target: Descriptor, number: int, flags: SignalFlag) -> None:
+    """`send` with scope flags."""
+    journal.record(target.role, f"pidfd_send_signal({signal_name(number)}) [{flags}]")
+    syscalls.pidfd_send_signal(target.fileno(), number, None, flags)
+
+
 def queue(
     pidfd: Pidfd, info: SigInfo, number: int = 0, flags: SignalFlag = SignalFlag.NONE
 ) -> None:
