@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from typing import Final
 
 from helpers import syscalls
@@ -40,3 +41,8 @@ def mprotect(address: int, length: int, protection: int) -> None:
     """``mprotect(2)``."""
     words = (ctypes.c_void_p(address), ctypes.c_size_t(length), ctypes.c_int(protection))
     _check(int(_libc.mprotect(*words)))
+
+
+def open_as_told(path: str, flags: int) -> int:
+    """``open(2)`` with `flags` alone; the standard library's adds O_CLOEXEC."""
+    return _check(int(_libc.open(ctypes.c_char_p(os.fsencode(path)), ctypes.c_int(flags))))

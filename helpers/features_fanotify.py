@@ -1,0 +1,21 @@
+"""Features of pidfds from fanotify; see `helpers.features`."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from helpers.fanotify import FAN_REPORT_TID, Group
+from helpers.features import Feature, Verdict, _errno, _judge
+from helpers.kernel import Version
+
+
+def _probe(flags: int = 0) -> Verdict:
+    error = _errno(lambda: Group.listen(os.path.abspath(__file__), flags).close())
+    return _judge(error, "fanotify_init(FAN_REPORT_PIDFD)", (errno.EINVAL, errno.ENOSYS))
+
+
+PIDFDS = Feature("pidfds from fanotify", Version(5, 15), _probe, ("FANOTIFY",))
+THREAD_PIDFDS = Feature(
+    "pidfds of threads from fanotify", Version(7, 2), lambda: _probe(FAN_REPORT_TID), ("FANOTIFY",)
+)
