@@ -46,3 +46,23 @@ def mprotect(address: int, length: int, protection: int) -> None:
 def open_as_told(path: str, flags: int) -> int:
     """``open(2)`` with `flags` alone; the standard library's adds O_CLOEXEC."""
     return _check(int(_libc.open(ctypes.c_char_p(os.fsencode(path)), ctypes.c_int(flags))))
+
+
+def eventfd() -> int:
+    """``eventfd(2)``; ``os.eventfd`` came with Python 3.10."""
+    return _check(int(_libc.eventfd(ctypes.c_uint(0), os.O_CLOEXEC)))
+
+
+def timerfd() -> int:
+    """``timerfd_create(2)`` of the monotonic clock; ``os.timerfd_create`` came with Python 3.13."""
+    return _check(int(_libc.timerfd_create(1, os.O_CLOEXEC)))
+
+
+def signalfd() -> int:
+    """``signalfd(2)`` of no signal."""
+    return _check(int(_libc.signalfd(-1, (ctypes.c_ubyte * 128)(), os.O_CLOEXEC)))
+
+
+def inotify() -> int:
+    """``inotify_init1(2)``."""
+    return _check(int(_libc.inotify_init1(os.O_CLOEXEC)))

@@ -56,6 +56,6 @@ def test_other_descriptor_does_not_know_the_request(child: ThreadGroup, kind: No
     Beyond the C suite. A mount namespace took it for NS_MNT_GET_NEXT, which has the same number,
     until v6.18.
     """
-    due = {NotAPidfd.EPOLL: errno.EINVAL, NotAPidfd.PATH_ONLY: errno.EBADF}
+    due = {NotAPidfd.EPOLL: errno.EINVAL, **dict.fromkeys(targets.ONLY_PATHS, errno.EBADF)}
     with refused(due.get(kind, errno.ENOTTY)):
         child.leader.call(raw_info.ask, targets.make(kind))

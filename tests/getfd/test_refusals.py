@@ -65,7 +65,7 @@ def test_descriptor_that_the_process_has_not_is_unknown(child: ThreadGroup) -> N
                 getfd.copy(pidfd, number)
 
 
-@pytest.mark.parametrize("kind", NotAPidfd, ids=lambda kind: kind.value)
+@pytest.mark.parametrize("kind", NotAPidfd, ids=str)
 def test_other_descriptor_is_no_pidfd(kind: NotAPidfd) -> None:
     """In place of a pidfd every other kind of descriptor gives EBADF.
 

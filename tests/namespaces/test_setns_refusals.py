@@ -71,8 +71,8 @@ def test_ended_process_has_nothing_to_enter(
 
 @pytest.mark.parametrize(
     "kind",
-    [kind for kind in NotAPidfd if kind not in (NotAPidfd.NAMESPACE, NotAPidfd.PATH_ONLY)],
-    ids=lambda kind: kind.value,
+    [kind for kind in NotAPidfd if kind not in (NotAPidfd.NAMESPACE, *targets.ONLY_PATHS)],
+    ids=str,
 )
 @pytest.mark.parametrize("flags", [CloneFlag.NONE, CloneFlag.NEWNS], ids=str)
 def test_other_descriptor_leads_nowhere(
@@ -86,13 +86,16 @@ def test_other_descriptor_leads_nowhere(
         child.leader.call(namespaces.enter, targets.make(kind), flags)
 
 
-def test_pidfd_opened_with_o_path_is_not_open_enough(child: ThreadGroup) -> None:
+@pytest.mark.parametrize("kind", sorted(targets.ONLY_PATHS, key=str), ids=str)
+def test_descriptor_opened_with_o_path_is_not_open_enough(
+    child: ThreadGroup, kind: NotAPidfd
+) -> None:
     """A descriptor that is only a path gives EBADF.
 
     Beyond the C suite.
     """
     with refused(errno.EBADF):
-        child.leader.call(namespaces.enter, targets.make(NotAPidfd.PATH_ONLY), CloneFlag.NEWNS)
+        child.leader.call(namespaces.enter, targets.make(kind), CloneFlag.NEWNS)
 
 
 @needs(features.USER_NAMESPACE, features_namespaces.KIND[namespaces.UTS])

@@ -10,12 +10,14 @@ from signal import SIGKILL, SIGUSR1
 
 import pytest
 
-from helpers import features, features_process, procfs, signals
+from helpers import features, features_process, procfs, signals, targets
+from helpers.descriptor import Descriptor
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.info import Killed
 from helpers.pidfd import Pidfd
 from helpers.process import Thread, ThreadGroup
+from helpers.targets import NotAPidfd
 from helpers.uapi import PidfdFlag, SignalFlag
 
 pytestmark = needs(features.PIDFD_THREAD, features_process.SIGNAL_SCOPES)
@@ -30,11 +32,17 @@ NONE, THREAD, THREAD_GROUP, PROCESS_GROUP = (
 LEADER, SUBTHREAD, GROUP = "the leader", "the subthread", "the thread group"
 
 
-def open_kind(kind: str, subthread: Thread) -> Pidfd:
-    """One of the three kinds of pidfd that a thread group has."""
+# The directory of a subthread is in no listing of /proc, and can be opened all the same.
+KINDS = ["process", "leader", "subthread", "/proc directory", "/proc directory of the subthread"]
+
+
+def open_kind(kind: str, subthread: Thread) -> Descriptor:
+    """One of the kinds of descriptors by which a thread group of two is signalled."""
     if kind == "process":
         return subthread.group.pidfd()
-    thread = subthread if kind == "subthread" else subthread.group.leader
+    thread = subthread if "subthread" in kind else subthread.group.leader
+    if "/proc" in kind:
+        return targets.process_directory(thread.tid)
     return thread.pidfd(PidfdFlag.THREAD)
 
 
@@ -59,6 +67,12 @@ def keepers(subthread: Thread) -> set[str]:
         ("subthread", NONE, SUBTHREAD),
         ("subthread", THREAD, SUBTHREAD),
         ("subthread", THREAD_GROUP, GROUP),
+        ("/proc directory", NONE, GROUP),
+        ("/proc directory", THREAD, LEADER),
+        ("/proc directory", THREAD_GROUP, GROUP),
+        ("/proc directory of the subthread", NONE, GROUP),
+        ("/proc directory of the subthread", THREAD, SUBTHREAD),
+        ("/proc directory of the subthread", THREAD_GROUP, GROUP),
     ],
 )
 def test_a_signal_is_for_the_scope_of_the_flag_or_else_of_the_pidfd(
@@ -66,13 +80,13 @@ def test_a_signal_is_for_the_scope_of_the_flag_or_else_of_the_pidfd(
 ) -> None:
     """Without a flag a pidfd of a process signals the group and one of a thread that thread.
 
-    Beyond the C suite.
+    A directory of /proc has no scope of its own: the group. Beyond the C suite.
     """
-    open_kind(kind, subthread).send_signal(SIGUSR1, flags)
+    signals.send_scoped(open_kind(kind, subthread), SIGUSR1, flags)
     assert keepers(subthread) == {keeper}
 
 
-@pytest.mark.parametrize("kind", ["process", "leader"])
+@pytest.mark.parametrize("kind", ["process", "leader", "/proc directory"])
 def test_a_process_group_is_signalled_through_its_leader(
     kind: str, subthread: Thread, spawn: Callable[..., ThreadGroup]
 ) -> None:
@@ -85,7 +99,7 @@ def test_a_process_group_is_signalled_through_its_leader(
     member.leader.call(os.setpgid, 0, leader.pid)
     for process in (member, stranger):
         process.leader.call(signals.block, SIGUSR1)
-    open_kind(kind, subthread).send_signal(SIGUSR1, PROCESS_GROUP)
+    signals.send_scoped(open_kind(kind, subthread), SIGUSR1, PROCESS_GROUP)
     assert keepers(subthread) == {GROUP}
     assert procfs.pending_signals(member.pid) == (set(), {SIGUSR1})
     assert procfs.pending_signals(stranger.pid) == (set(), set())
@@ -110,18 +124,30 @@ def test_a_process_group_outlives_its_leader(
         pidfd.send_signal(0, PROCESS_GROUP)
 
 
-@pytest.mark.parametrize("kind", ["process", "leader", "subthread"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_who_leads_no_process_group_signals_none(kind: str, subthread: Thread) -> None:
     """The pidfd is taken for the group's number, not for that of a member: ESRCH.
 
     Beyond the C suite.
     """
     with refused(errno.ESRCH):
-        open_kind(kind, subthread).send_signal(SIGUSR1, PROCESS_GROUP)
+        signals.send_scoped(open_kind(kind, subthread), SIGUSR1, PROCESS_GROUP)
     assert keepers(subthread) == set()
 
 
-@pytest.mark.parametrize("kind", ["process", "leader", "subthread"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "subthread" in kind])
+def test_a_subthread_of_a_group_leader_leads_no_process_group(kind: str, subthread: Thread) -> None:
+    """The number of a subthread names no process group, though its process leads one: ESRCH.
+
+    Beyond the C suite.
+    """
+    subthread.group.leader.call(os.setpgid, 0, 0)
+    with refused(errno.ESRCH):
+        signals.send_scoped(open_kind(kind, subthread), SIGUSR1, PROCESS_GROUP)
+    assert keepers(subthread) == set()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "flags",
     [
@@ -136,7 +162,20 @@ def test_two_scopes_at_once_are_invalid(flags: SignalFlag, kind: str, subthread:
     Beyond the C suite.
     """
     with refused(errno.EINVAL):
-        open_kind(kind, subthread).send_signal(0, flags)
+        signals.send_scoped(open_kind(kind, subthread), 0, flags)
+
+
+@pytest.mark.parametrize("kind", NotAPidfd, ids=str)
+def test_flags_are_looked_at_before_the_descriptor(kind: NotAPidfd) -> None:
+    """Two scopes at once are EINVAL, where one of them finds that there is no pidfd: EBADF.
+
+    So a caller can probe for a flag without a process. Beyond the C suite.
+    """
+    with targets.make(kind) as other:
+        with refused(errno.EINVAL):
+            signals.send_scoped(other, 0, THREAD | THREAD_GROUP)
+        with refused(errno.EBADF):
+            signals.send_scoped(other, 0, THREAD)
 
 
 @pytest.mark.parametrize("bit", range(3, 32))
@@ -156,7 +195,7 @@ def test_a_fatal_signal_to_one_thread_ends_them_all(subthread: Thread) -> None:
 
     Beyond the C suite.
     """
-    open_kind("subthread", subthread).send_signal(SIGKILL, THREAD)
+    signals.send_scoped(open_kind("subthread", subthread), SIGKILL, THREAD)
     assert subthread.group.reap() == Killed(SIGKILL)
 
 
@@ -171,7 +210,7 @@ def test_a_thread_that_has_exited_is_not_there_to_signal(
     pidfd = open_kind("subthread", subthread)
     subthread.exit()
     with refused(errno.ESRCH):
-        pidfd.send_signal(0, flags)
+        signals.send_scoped(pidfd, 0, flags)
 
 
 def test_the_group_of_a_leader_that_exited_is_still_signalled(subthread: Thread) -> None:
@@ -181,5 +220,5 @@ def test_the_group_of_a_leader_that_exited_is_still_signalled(subthread: Thread)
     """
     pidfd = open_kind("process", subthread)
     subthread.group.leader.exit()
-    pidfd.send_signal(SIGKILL)
+    signals.send(pidfd, SIGKILL)
     assert subthread.group.reap() == Killed(SIGKILL)

@@ -13,10 +13,10 @@ from helpers import (
     clone,
     features,
     features_process,
-    other_files,
     procfs,
     signals,
     sleepers,
+    targets,
 )
 from helpers.descriptor import Descriptor
 from helpers.expect import refused
@@ -25,6 +25,7 @@ from helpers.info import Exited, Killed
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.signals import SigInfo, send
+from helpers.targets import NotAPidfd
 from helpers.uapi import SI_USER, PidfdFlag
 
 pytestmark = needs(features.PIDFD_OPEN, features_process.SEND_SIGNAL)
@@ -46,7 +47,7 @@ REAL = [
     pytest.param(by_thread, id="thread pidfd", marks=needs(features.PIDFD_THREAD)),
 ]
 ALL = pytest.mark.parametrize(
-    "opened", [*REAL, pytest.param(other_files.process_directory, id="/proc directory")]
+    "opened", [*REAL, pytest.param(targets.process_directory, id="/proc directory")]
 )
 
 
@@ -56,7 +57,7 @@ def test_a_process_directory_is_as_good_as_a_pidfd(target: ThreadGroup) -> None:
     Port of send_signal_syscall_support and send_signal_simple_success (pidfd_test.c), which sends
     to itself and looks at the number of the signal alone.
     """
-    with other_files.process_directory(target.pid) as directory:
+    with targets.process_directory(target.pid) as directory:
         send(directory, SIGUSR1)
     due = SigInfo(SIGUSR1, SI_USER, os.getpid(), os.getuid())
     assert target.leader.call(signals.take, SIGUSR1) == due
@@ -132,13 +133,13 @@ def test_a_recycled_pid_is_not_the_process_that_had_it(opened: Opener) -> None:
     leader.call(send, second.pidfd, 0)
 
 
-@pytest.mark.parametrize("kind", other_files.KINDS)
-def test_what_is_no_pidfd_is_refused(kind: str) -> None:
+@pytest.mark.parametrize("kind", NotAPidfd, ids=str)
+def test_what_is_no_pidfd_is_refused(kind: NotAPidfd) -> None:
     """EBADF for every other descriptor; of those in /proc only /proc/PID will do.
 
     Beyond the C suite.
     """
-    with other_files.make(kind) as file:
+    with targets.make(kind) as file:
         with refused(errno.EBADF):
             send(file, 0)
 

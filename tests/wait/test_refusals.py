@@ -7,11 +7,12 @@ import os
 
 import pytest
 
-from helpers import features_process, other_files
+from helpers import features_process, targets
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
 from helpers.syscalls import waitid
+from helpers.targets import NotAPidfd
 from helpers.uapi import P_PIDFD, WALL
 
 pytestmark = needs(features_process.WAIT)
@@ -22,18 +23,18 @@ def test_a_process_directory_is_refused() -> None:
 
     Port of wait_simple (pidfd_wait.c), which takes any errno.
     """
-    with other_files.process_directory(os.getpid()) as directory:
+    with targets.process_directory(os.getpid()) as directory:
         with refused(errno.EBADF):
             waitid(P_PIDFD, directory.fileno(), os.WEXITED | os.WNOHANG)
 
 
-@pytest.mark.parametrize("kind", other_files.KINDS)
-def test_what_is_no_pidfd_is_refused(kind: str) -> None:
+@pytest.mark.parametrize("kind", NotAPidfd, ids=str)
+def test_what_is_no_pidfd_is_refused(kind: NotAPidfd) -> None:
     """EBADF for every descriptor of another kind.
 
     Port of wait_simple (pidfd_wait.c), which tries /dev/null alone and takes any errno.
     """
-    with other_files.make(kind) as file:
+    with targets.make(kind) as file:
         with refused(errno.EBADF):
             waitid(P_PIDFD, file.fileno(), os.WEXITED | os.WNOHANG)
 
