@@ -113,6 +113,11 @@ def keep(pidfd: Pidfd) -> None:
     _kept.append(pidfd.dup())
 
 
+def keep_copy_of(holder: Pidfd, number: int) -> None:
+    """Hold a copy, by ``pidfd_getfd(2)``, of the pidfd that the process `holder` has."""
+    _kept.append(Pidfd(syscalls.pidfd_getfd(holder.fileno(), number), "copy").keep())
+
+
 def let_go() -> None:
     """Close what is held."""
     while _kept:

@@ -94,6 +94,33 @@ def test_duplicate_holds(child: ThreadGroup) -> None:
     _assert_killed(child, made, observer)
 
 
+def test_copy_by_pidfd_getfd_holds(child: ThreadGroup, spawn: Callable[..., ThreadGroup]) -> None:
+    """A descriptor that another process copied for itself holds the child alive.
+
+    Beyond the C suite.
+    """
+    made, pidfd = bear(child.leader, AUTOKILL)
+    observer, thief = made.pidfd(), spawn(role="thief")
+    thief.leader.call(autoreap.keep_copy_of, Pidfd.open(os.getpid()), pidfd.fileno())
+    pidfd.close()
+    _assert_alive(made, observer)
+    thief.leader.call(autoreap.let_go)
+    _assert_killed(child, made, observer)
+
+
+def test_flags_of_the_description_do_not_lift_the_sentence(child: ThreadGroup) -> None:
+    """F_SETFL, O_NONBLOCK on and off, leaves the last close what it is.
+
+    Beyond the C suite.
+    """
+    made, pidfd = bear(child.leader, AUTOKILL)
+    observer = made.pidfd()
+    pidfd.status_flags |= os.O_NONBLOCK
+    pidfd.status_flags &= ~os.O_NONBLOCK
+    pidfd.close()
+    _assert_killed(child, made, observer)
+
+
 def test_copy_in_a_forked_process_holds(child: ThreadGroup) -> None:
     """A descriptor inherited by ``fork`` holds the child alive, until its process ends.
 
@@ -184,6 +211,11 @@ def _by_link(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
     return filesystem.reopen(pidfd)
 
 
+def _by_link_truncating(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
+    # The bit that marks autokill inside the kernel.
+    return filesystem.reopen(pidfd, os.O_RDWR | os.O_TRUNC)
+
+
 def _by_handle(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
     return filesystem.open_handle(pidfd, filesystem.handle_of(pidfd))
 
@@ -194,6 +226,7 @@ def _by_handle(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
         pytest.param(_by_pid, id="pidfd_open"),
         pytest.param(_as_thread, id="pidfd_open of the leader as thread"),
         pytest.param(_by_link, id="link in proc", marks=needs(REOPEN)),
+        pytest.param(_by_link_truncating, id="link in proc, O_TRUNC", marks=needs(REOPEN)),
         pytest.param(_by_handle, id="file handle", marks=needs(FILE_HANDLE)),
     ],
 )

@@ -8,7 +8,16 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import expect, features, features_getfd, features_process, getfd, rights, targets
+from helpers import (
+    expect,
+    features,
+    features_getfd,
+    features_process,
+    getfd,
+    rights,
+    syscalls,
+    targets,
+)
 from helpers.expect import moved, refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
@@ -73,6 +82,16 @@ def test_other_descriptor_is_no_pidfd(kind: NotAPidfd) -> None:
     """
     with refused(errno.EBADF):
         getfd.copy(targets.make(kind), 0)
+
+
+@pytest.mark.parametrize("number", [-1, (1 << 31) - 1], ids=["-1", "highest"])
+def test_number_that_is_not_open_is_no_pidfd(number: int) -> None:
+    """In place of a pidfd a number that names no descriptor gives EBADF.
+
+    Beyond the C suite.
+    """
+    with refused(errno.EBADF):
+        syscalls.pidfd_getfd(number, 0)
 
 
 @pytest.mark.parametrize("flags", [1, os.O_CLOEXEC, 1 << 31], ids=["1", "O_CLOEXEC", "highest"])

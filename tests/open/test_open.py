@@ -162,12 +162,29 @@ def test_a_subthread_that_exited_is_gone(child: ThreadGroup) -> None:
 def test_a_kernel_thread_can_be_opened(flags: PidfdFlag) -> None:
     """A kernel thread has a pidfd like any other task, and it lives on in silence.
 
-    v6.10.7 took these pidfds away for a while, and service managers failed. Beyond the C suite.
+    They were taken away in v6.10.7, and service managers failed: 232590ea7fc1 ('Revert "pidfd:
+    prevent creation of pidfds for kthreads"'), v6.11. Beyond the C suite.
     """
     with Pidfd.open(features_process.KERNEL_THREAD, flags, "kernel thread's") as pidfd:
         assert pidfd.poll() == PollEvent.NONE
         with refused(errno.ECHILD):
             pidfd.peek()
+
+
+@needs(features_process.FIRST_KERNEL_THREAD, features.GET_INFO)
+@pytest.mark.parametrize("flags", SCOPES)
+def test_a_kernel_thread_is_told_as_what_it_is(flags: PidfdFlag) -> None:
+    """The first kernel thread is in a thread group of its own, without a parent, and root's.
+
+    Beyond the C suite.
+    """
+    number = features_process.KERNEL_THREAD
+    uids, gids = procfs.ids(number)
+    with Pidfd.open(number, flags, "kernel thread's") as pidfd:
+        found = pidfd.info()
+    assert found._replace(cgroupid=None, mask=found.mask & ~InfoMask.CGROUPID) == PidfdInfo(
+        InfoMask.PID | InfoMask.CREDS, number, number, 0, uids, gids
+    )
 
 
 @needs(features_process.PID_NAMESPACE, features.GET_INFO)

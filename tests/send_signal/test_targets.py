@@ -208,6 +208,21 @@ def test_an_ordinary_user_does_not_signal_the_first_process() -> None:
         features_process.ordinary_user().leader.call(send, Pidfd.open(1), 0)
 
 
+@needs(features_process.FIRST_KERNEL_THREAD, features_process.USER_CHANGE)
+@ALL
+def test_a_kernel_thread_ignores_what_root_sends_it(opened: Opener) -> None:
+    """A kernel thread has a pidfd, and a signal to it succeeds and is ignored.
+
+    232590ea7fc1 ('Revert "pidfd: prevent creation of pidfds for kthreads"'), v6.11. To an
+    ordinary user it is root's process: EPERM. Beyond the C suite.
+    """
+    held = opened(features_process.KERNEL_THREAD)
+    send(held, SIGUSR1)
+    assert procfs.pending_signals(features_process.KERNEL_THREAD) == (set(), set())
+    with refused(errno.EPERM):
+        features_process.ordinary_user().leader.call(send, held, SIGUSR1)
+
+
 @needs(features_process.PID_NAMESPACE)
 @ALL
 def test_a_signaller_outside_the_pid_namespace_is_refused(
