@@ -11,7 +11,7 @@ import pytest
 from helpers import features, procfs
 from helpers.deadline import Deadline
 from helpers.gating import needs
-from helpers.info import Exited, Killed, Outcome
+from helpers.info import Exited, Killed, Outcome, decode_waitid
 from helpers.observe import Watcher
 from helpers.pidfd import Pidfd
 from helpers.process import Thread, ThreadGroup
@@ -132,6 +132,22 @@ def test_pidfd_tells_of_the_end_once_the_parent_has_its_signal(
     outcome = end(grandchild.threads[1])
     assert received.result() == signal.SIGCHLD
     assert pidfd.poll() == PollEvent.IN
+    assert grandchild.reap() == outcome
+
+
+@ends
+def test_signal_tells_the_parent_the_outcome_that_waitid_tells(
+    parent: ThreadGroup, grandchild: ThreadGroup, end: Callable[[Thread], Outcome]
+) -> None:
+    """SIGCHLD has the group's outcome, and not the status of a leader that exited before.
+
+    9133607de37a ("exit: fix the usage of delay_group_leader->exit_code in do_notify_parent() and
+    pidfs_exit()"), v6.15. Beyond the C suite.
+    """
+    received = parent.leader.begin(signal.sigwaitinfo, [signal.SIGCHLD])
+    outcome = end(grandchild.threads[1])
+    told = received.result()
+    assert (told.si_pid, decode_waitid(told)) == (grandchild.pid, outcome)
     assert grandchild.reap() == outcome
 
 
