@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import socket
 
 from helpers import crashes
-from helpers.features import Feature, Forbidden, Present, Verdict, _errno, _judge
+from helpers.features import Absent, Feature, Forbidden, Present, Verdict, _errno, _judge
 from helpers.kernel import Version
 from helpers.sockets import UnixSocket
 
@@ -23,6 +24,14 @@ def _probe_pass() -> Verdict:
     return _judge(error, "setsockopt(SO_PASSPIDFD)", (errno.ENOPROTOOPT,))
 
 
+def _probe_restriction() -> Verdict:
+    with UnixSocket.new(socket.AF_INET) as one:
+        error = _errno(one.ask_for_pidfds)
+    if error == errno.EOPNOTSUPP:
+        return Present()
+    return Absent("setsockopt(SO_PASSPIDFD) is taken by an AF_INET socket")
+
+
 def _probe_dump() -> Verdict:
     obstacle = crashes.obstacle()
     return Forbidden(obstacle) if obstacle else Present()
@@ -30,4 +39,10 @@ def _probe_dump() -> Verdict:
 
 PEERPIDFD = Feature("SO_PEERPIDFD", Version(6, 5), _probe_peer, ("UNIX",))
 PASSPIDFD = Feature("SO_PASSPIDFD and SCM_PIDFD", Version(6, 5), _probe_pass, ("UNIX",))
+PASS_RESTRICTED = Feature(
+    "SO_PASSPIDFD for sockets that can carry pidfds alone",
+    Version(6, 16),
+    _probe_restriction,
+    rule=True,
+)
 DUMP_SOCKET = Feature("core dumps on a socket", Version(6, 16), _probe_dump, ("COREDUMP", "UNIX"))

@@ -163,10 +163,15 @@ def unshare(flags: CloneFlag) -> None:
 
 def map_ids(pid: int, number: int) -> None:
     """Let our ids have `number` in the new user namespace that process `pid` is in."""
+    map_ranges(pid, f"{number} {os.geteuid()} 1", f"{number} {os.getegid()} 1")
+
+
+def map_ranges(pid: int, users: str, groups: str) -> None:
+    """Write the maps of the new user namespace that process `pid` is in; user_namespaces(7)."""
     for name, text in (
         ("setgroups", "deny"),  # without which the unprivileged may not map groups
-        ("uid_map", f"{number} {os.geteuid()} 1"),
-        ("gid_map", f"{number} {os.getegid()} 1"),
+        ("uid_map", users),
+        ("gid_map", groups),
     ):
         with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:
             file.write(text)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
-from helpers import kernel
+from helpers import kernel, syscalls_access
 from helpers.deadline import Deadline
 from helpers.descriptor import Descriptor
 from helpers.info import Outcome
@@ -27,6 +27,9 @@ ROOM_FOR_PIDFD = socket.CMSG_LEN(4)
 ROOM_FOR_CREDENTIALS = socket.CMSG_SPACE(12)
 
 
+KINDS = (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET)
+
+
 class Room(Enum):
     """Space for ancillary data that is too small for a pidfd."""
 
@@ -39,11 +42,15 @@ ROOM = {Room.NONE: 0, Room.HEADER: socket.CMSG_LEN(0), Room.ONE_BYTE_LESS: ROOM_
 
 
 class Received(NamedTuple):
-    """One message: its text, whether ancillary data was cut off, and a pidfd if one came."""
+    """One message: its text, whether ancillary data was cut off, and what of that came.
+
+    A pidfd, and with SO_PASSCRED the sender's pid.
+    """
 
     text: bytes
     truncated: bool
     pidfd: Pidfd | None
+    pid: int | None = None
 
     def sender(self) -> Pidfd:
         """The pidfd; fails where none came."""
@@ -65,9 +72,10 @@ class UnixSocket(Descriptor):
         return cls(socket.socket(family, socket.SOCK_STREAM).detach())
 
     @classmethod
-    def pair(cls) -> tuple[UnixSocket, UnixSocket]:
+    def pair(cls, kind: socket.SocketKind = socket.SOCK_STREAM) -> tuple[UnixSocket, UnixSocket]:
         """Two that are connected."""
-        first, second = (cls(end.detach()) for end in socket.socketpair())
+        ends = socket.socketpair(socket.AF_UNIX, kind)
+        first, second = (cls(end.detach()) for end in ends)
         return first, second
 
     @classmethod
@@ -111,10 +119,19 @@ class UnixSocket(Descriptor):
         """``SO_PASSCRED``: messages bring the ids of their sender."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
 
-    def peer_pidfd(self) -> Pidfd:
-        """``SO_PEERPIDFD``."""
-        data = self._socket.getsockopt(socket.SOL_SOCKET, SO_PEERPIDFD, 4)
+    @property
+    def brings_pidfds(self) -> bool:
+        """``SO_PASSPIDFD``, read back."""
+        return bool(self._socket.getsockopt(socket.SOL_SOCKET, SO_PASSPIDFD))
+
+    def peer_pidfd(self, room: int = 4) -> Pidfd:
+        """``SO_PEERPIDFD``, with room for so many bytes."""
+        data = self._socket.getsockopt(socket.SOL_SOCKET, SO_PEERPIDFD, room)
         return Pidfd(struct.unpack("i", data)[0], "peer's process")
+
+    def peer_pidfd_at(self, address: int, length: int) -> None:
+        """``SO_PEERPIDFD`` for a caller that has `length` bytes at `address`."""
+        syscalls_access.getsockopt(self.fileno(), socket.SOL_SOCKET, SO_PEERPIDFD, address, length)
 
     def receive(self, room: int = 256, flags: int = 0) -> Received:
         """The next message, with `room` bytes for ancillary data.
@@ -123,14 +140,16 @@ class UnixSocket(Descriptor):
         """
         self._await_input(Deadline(), "a message")
         text, ancillary, told, _ = self._socket.recvmsg(64, room, flags)
-        pidfd = None
+        pidfd = pid = None
         for level, kind, data in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
+                pid = struct.unpack("iII", data)[0]
             if (level, kind) == (socket.SOL_SOCKET, SCM_PIDFD):
                 number = struct.unpack("i", data)[0]
                 if number < 0:
                     raise OSError(-number, f"SCM_PIDFD: {os.strerror(-number)}")
                 pidfd = Pidfd(number, "sender's process")
-        return Received(text, bool(told & socket.MSG_CTRUNC), pidfd)
+        return Received(text, bool(told & socket.MSG_CTRUNC), pidfd, pid)
 
     def drain(self, deadline: Deadline) -> None:
         """Read on until the other end closes."""

@@ -66,3 +66,11 @@ def signalfd() -> int:
 def inotify() -> int:
     """``inotify_init1(2)``."""
     return _check(int(_libc.inotify_init1(os.O_CLOEXEC)))
+
+
+def getsockopt(fd: int, level: int, name: int, address: int, length: int) -> int:
+    """``getsockopt(2)`` into `length` bytes at any `address`; gives the length that it told."""
+    told = ctypes.c_int(length)
+    where = ctypes.c_void_p(address)
+    _check(int(_libc.getsockopt(fd, level, name, where, ctypes.byref(told))))
+    return told.value

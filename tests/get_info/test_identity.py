@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
-from helpers import features, namespaces, records
+from helpers import credentials, features, namespaces, procfs, records
 from helpers.gating import needs
 from helpers.info import Ids
 from helpers.pidfd import Pidfd
@@ -27,3 +28,61 @@ def test_ids_are_told_as_the_callers_user_namespace_maps_them(
     found = caller.leader.call(Pidfd.info, child.pidfd())
     ids = Ids(4711, 4711, 4711, 4711)
     assert found == records.of_task(child.leader)._replace(uids=ids, gids=ids)
+
+
+@needs(features.USER_NAMESPACE, features.OTHER_IDS)
+def test_each_of_eight_ids_is_mapped_by_itself(
+    child: ThreadGroup, spawn: Callable[..., ThreadGroup]
+) -> None:
+    """Of eight different ids those that the caller's maps have are told by them, others overflow.
+
+    Beyond the C suite.
+    """
+    child.leader.call(credentials.take, Ids(1001, 0, 1003, 1004), Ids(2001, 2002, 2003, 2004))
+    caller = spawn(CloneFlag.NEWUSER, "caller")
+    namespaces.map_ranges(caller.pid, "5 0 1\n10000 1000 4", "20002 2002 3")
+    users, groups = (ids.real for ids in procfs.overflow_ids())
+    found = caller.leader.call(Pidfd.info, child.pidfd())
+    assert found == records.of_task(child.leader)._replace(
+        uids=Ids(10001, 5, 10003, users), gids=Ids(groups, 20002, 20003, 20004)
+    )
+
+
+@needs(features.PID_NAMESPACE)
+def test_all_is_told_in_the_numbers_of_the_callers_namespaces(
+    spawn: Callable[..., ThreadGroup],
+) -> None:
+    """Inside its pid and user namespaces a process has other numbers than to us, but one cgroup.
+
+    The cgroup's id is the same in every cgroup namespace. Beyond the C suite.
+    """
+    init = spawn(CloneFlag.NEWUSER | CloneFlag.NEWPID | CloneFlag.NEWCGROUP, "init")
+    namespaces.map_ids(init.pid, 4711)
+    member = init.leader.fork(role="member")
+    pidfd, inner = member.pidfd(), member.leader.call(os.getpid)
+    outside, inside = pidfd.info(), init.leader.call(Pidfd.info, pidfd)
+    ids = Ids(4711, 4711, 4711, 4711)
+    assert outside == records.of_task(member.leader)
+    assert inside == outside._replace(pid=inner, tgid=inner, ppid=1, uids=ids, gids=ids)
+    assert outside.pid != inner
+
+
+@needs(features.USER_NAMESPACE, features.OTHER_IDS)
+def test_ids_taken_inside_a_user_namespace_are_told_by_those_outside(
+    spawn: Callable[..., ThreadGroup],
+) -> None:
+    """What a process calls its ids in a user namespace of its own is nothing to us.
+
+    Beyond the C suite.
+    """
+    child, ten = spawn(CloneFlag.NEWUSER), "0 1000 10"
+    namespaces.map_ranges(child.pid, ten, ten)
+    users, groups = Ids(1, 0, 3, 4), Ids(5, 6, 7, 8)
+    child.leader.call(credentials.take, users, groups)
+    pidfd = child.pidfd()
+    inside, outside = child.leader.call(Pidfd.info, pidfd), pidfd.info()
+    assert (inside.uids, inside.gids) == (users, groups)
+    assert (outside.uids, outside.gids) == (
+        Ids(*(1000 + number for number in users)),
+        Ids(*(1000 + number for number in groups)),
+    )

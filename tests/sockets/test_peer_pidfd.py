@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from helpers import fdinfo, features_sockets, sockets
+from helpers import fdinfo, features_sockets, procfs, sockets
 from helpers.deadline import Deadline
 from helpers.expect import refused
 from helpers.gating import needs
@@ -44,12 +44,13 @@ def test_client_gets_who_listens(child: ThreadGroup) -> None:
     assert fdinfo.shown(connection.peer_pidfd()).pid == f"{child.pid}"
 
 
-def test_pair_has_its_maker_as_peer(child: ThreadGroup) -> None:
+@pytest.mark.parametrize("kind", sockets.KINDS, ids=lambda kind: kind.name)
+def test_pair_has_its_maker_as_peer(child: ThreadGroup, kind: socket.SocketKind) -> None:
     """Both ends of a socket pair name the process that made it, whoever holds them now.
 
     Beyond the C suite.
     """
-    ours, theirs = UnixSocket.pair()
+    ours, theirs = UnixSocket.pair(kind)
     found = (child.leader.call(UnixSocket.peer_pidfd, theirs), ours.peer_pidfd())
     assert [fdinfo.shown(pidfd).pid for pidfd in found] == [f"{os.getpid()}"] * 2
 
@@ -88,6 +89,39 @@ def test_reaped_peer_is_known_by_its_end(child: ThreadGroup, outcome: Outcome) -
         child.kill(outcome.signal)
     assert child.reap() == outcome
     assert sockets.end_of(connection.peer_pidfd) in sockets.told_of_the_dead(outcome, (6, 16))
+
+
+def test_room_for_more_is_not_used(child: ThreadGroup) -> None:
+    """A caller with room for more than a descriptor gets one, and its size.
+
+    Beyond the C suite.
+    """
+    with _connection_of(child).peer_pidfd(room=64) as pidfd:
+        assert fdinfo.shown(pidfd).pid == f"{child.pid}"
+
+
+def test_address_that_cannot_be_written_is_a_fault_and_leaks_nothing(child: ThreadGroup) -> None:
+    """EFAULT, and no descriptor is left behind.
+
+    Beyond the C suite.
+    """
+    connection = _connection_of(child)
+    before = procfs.own_descriptors()
+    with refused(errno.EFAULT):
+        connection.peer_pidfd_at(address=8, length=4)
+    assert procfs.own_descriptors() == before
+
+
+def test_negative_room_is_invalid(child: ThreadGroup) -> None:
+    """EINVAL, and no descriptor is left behind.
+
+    Beyond the C suite.
+    """
+    connection = _connection_of(child)
+    before = procfs.own_descriptors()
+    with refused(errno.EINVAL):
+        connection.peer_pidfd_at(address=8, length=-1)
+    assert procfs.own_descriptors() == before
 
 
 @pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET], ids=["AF_UNIX", "AF_INET"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 import pytest
 
 from helpers import fdinfo, features_sockets, procfs, sockets
+from helpers.expect import refused
 from helpers.gating import needs
 from helpers.info import Exited
 from helpers.process import ThreadGroup
@@ -25,12 +27,47 @@ def sent(child: ThreadGroup) -> UnixSocket:
     return ours
 
 
-def test_message_brings_who_sent_it(child: ThreadGroup, sent: UnixSocket) -> None:
+@pytest.mark.parametrize("kind", sockets.KINDS, ids=lambda kind: kind.name)
+def test_message_brings_who_sent_it(child: ThreadGroup, kind: socket.SocketKind) -> None:
     """The pidfd is of the process that sent the message, not of who made the socket.
+
+    Beyond the pidfd suite; net/af_unix/scm_pidfd.c asks it of streams and datagrams.
+    """
+    ours, theirs = UnixSocket.pair(kind)
+    ours.ask_for_pidfds()
+    child.leader.call(UnixSocket.send, theirs, b"hello")
+    assert fdinfo.shown(ours.receive().sender()).pid == f"{child.pid}"
+
+
+def test_credentials_and_pidfd_come_together(child: ThreadGroup, sent: UnixSocket) -> None:
+    """With SO_PASSCRED beside SO_PASSPIDFD a message brings both, of the same process.
+
+    Beyond the pidfd suite; net/af_unix/scm_pidfd.c does not compare them.
+    """
+    sent.ask_for_credentials()
+    found = sent.receive()
+    assert fdinfo.shown(found.sender()).pid == f"{child.pid}"
+    assert found == Received(b"hello", False, found.pidfd, child.pid)
+
+
+def test_option_can_be_read_back() -> None:
+    """SO_PASSPIDFD is off at first, and tells when it is on.
 
     Beyond the C suite.
     """
-    assert fdinfo.shown(sent.receive().sender()).pid == f"{child.pid}"
+    one, other = UnixSocket.pair()
+    one.ask_for_pidfds()
+    assert (one.brings_pidfds, other.brings_pidfds) == (True, False)
+
+
+@needs(features_sockets.PASS_RESTRICTED)
+def test_other_sockets_do_not_take_the_option() -> None:
+    """A socket of a family that carries no pidfds refuses SO_PASSPIDFD: EOPNOTSUPP.
+
+    Beyond the C suite.
+    """
+    with refused(errno.EOPNOTSUPP):
+        UnixSocket.new(socket.AF_INET).ask_for_pidfds()
 
 
 def test_nothing_is_brought_unasked(child: ThreadGroup) -> None:
@@ -76,14 +113,16 @@ def test_pidfd_without_room_is_cut_off_and_not_leaked(sent: UnixSocket, room: Ro
     assert procfs.own_descriptors() == before
 
 
-def test_pidfd_behind_credentials_is_cut_off_and_not_leaked(sent: UnixSocket) -> None:
+def test_pidfd_behind_credentials_is_cut_off_and_not_leaked(
+    child: ThreadGroup, sent: UnixSocket
+) -> None:
     """Credentials come first; a pidfd that has no room behind them is not leaked.
 
     Beyond the C suite.
     """
     sent.ask_for_credentials()
     before = procfs.own_descriptors()
-    assert sent.receive(ROOM_FOR_CREDENTIALS) == Received(b"hello", True, None)
+    assert sent.receive(ROOM_FOR_CREDENTIALS) == Received(b"hello", True, None, child.pid)
     assert procfs.own_descriptors() == before
 
 
