@@ -20,10 +20,15 @@ class Shown(NamedTuple):
     nspid: str
 
 
+def lines(descriptor: Descriptor) -> dict[str, str]:
+    """All that the procfs on /proc says of a descriptor."""
+    with open(f"/proc/self/fdinfo/{descriptor.fileno()}", encoding="ascii") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file)
+
+
 def shown(pidfd: Descriptor) -> Shown:
     """What the procfs on /proc says of `pidfd`; empty where a line is missing."""
-    with open(f"/proc/self/fdinfo/{pidfd.fileno()}", encoding="ascii") as file:
-        pairs = dict(line.rstrip("\n").split(":\t", 1) for line in file)
+    pairs = lines(pidfd)
     return Shown(pairs.get("Pid", ""), pairs.get("NSpid", ""))
 
 

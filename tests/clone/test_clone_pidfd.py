@@ -17,7 +17,7 @@ from helpers.info import Exited
 from helpers.observe import Watcher
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
-from helpers.uapi import CloneFlag, InfoMask, PollEvent
+from helpers.uapi import WALL, CloneFlag, InfoMask, PollEvent
 
 pytestmark = needs(features.PIDFD_OPEN)
 
@@ -81,6 +81,16 @@ def test_the_new_process_does_not_inherit_its_own_pidfd(call: Call, child: Threa
     assert procfs.open_pidfds(made.tid) == 0
 
 
+@pytest.mark.parametrize("call", CALLS)
+def test_a_process_that_shares_the_table_has_the_pidfd_too(call: Call, child: ThreadGroup) -> None:
+    """With CLONE_FILES there is one table, in which the pidfd is for both.
+
+    Beyond the C suite.
+    """
+    made = child.leader.call(clone.process, call, CloneFlag.PIDFD | CloneFlag.FILES)
+    assert (procfs.open_pidfds(child.pid), procfs.open_pidfds(made.tid)) == (1, 1)
+
+
 @needs(features.INFO_EXIT)
 @pytest.mark.parametrize("call", CALLS)
 def test_the_pidfd_keeps_the_end_of_a_process_that_was_reaped_by_number(
@@ -119,6 +129,25 @@ def test_the_pidfd_sees_into_a_new_pid_namespace(call: Call) -> None:
     result = maker.leader.call(Pidfd.waitid, made.pidfd, os.WEXITED)
     assert result is not None
     assert (result.si_pid, result.si_status) == (made.tid, signal.SIGKILL)
+
+
+@needs(features_process.WAIT)
+@pytest.mark.parametrize("call", CALLS)
+def test_the_maker_of_a_sibling_has_its_pidfd_and_no_child(call: Call, child: ThreadGroup) -> None:
+    """With CLONE_PARENT the pidfd is for who called, and the child for the parent, here us.
+
+    Beyond the C suite.
+    """
+    flags, signalled = (
+        CloneFlag.PIDFD | CloneFlag.PARENT,
+        0 if call is Call.CLONE3 else signal.SIGCHLD,
+    )
+    made = child.leader.call(clone.process, call, flags, 42, signalled)
+    with refused(errno.ECHILD):
+        child.leader.call(Pidfd.waitid, made.pidfd, os.WEXITED | os.WNOHANG | WALL)
+    found = made.pidfd.waitid(os.WEXITED | WALL)
+    assert found is not None
+    assert (found.si_pid, found.si_status) == (made.tid, 42)
 
 
 def test_clone_refuses_a_pidfd_together_with_the_tid(child: ThreadGroup) -> None:

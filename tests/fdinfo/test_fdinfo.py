@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import fdinfo, features, features_fdinfo
+from helpers import fdinfo, features, features_fdinfo, features_process, filesystem
 from helpers.fdinfo import Shown
+from helpers.features_files import PIDFS
 from helpers.gating import needs
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
@@ -142,3 +143,33 @@ def test_thread_that_has_ended_is_gone(inner: bool) -> None:
     pidfd = thread.pidfd(PidfdFlag.THREAD)
     thread.exit()
     assert (group.leader.call(fdinfo.shown, pidfd) if inner else fdinfo.shown(pidfd)) == GONE
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(PidfdFlag.NONE, id="no flags"),
+        pytest.param(PidfdFlag.NONBLOCK, id="NONBLOCK", marks=needs(features_process.NONBLOCK)),
+        pytest.param(PidfdFlag.THREAD, id="THREAD", marks=needs(features.PIDFD_THREAD)),
+    ],
+)
+def test_flags_are_shown_for_who_restores_the_pidfd(child: ThreadGroup, flags: PidfdFlag) -> None:
+    """The line ``flags``, in octal, has those of ``pidfd_open`` and O_CLOEXEC: all to open it by.
+
+    Beyond the C suite; CRIU reads it.
+    """
+    shown = int(fdinfo.lines(child.pidfd(flags))["flags"], 8)
+    assert PidfdFlag(shown) == os.O_RDWR | os.O_CLOEXEC | flags
+
+
+@needs(PIDFS)
+def test_inode_and_mount_are_those_of_the_file(child: ThreadGroup) -> None:
+    """The line ``ino`` tells processes from each other, as ``fstat(2)`` does; ``pos`` is 0.
+
+    The mount is the kernel's own, and the same for all pidfds. Beyond the C suite.
+    """
+    pidfd, own = child.pidfd(), Pidfd.open(os.getpid())
+    found, others = fdinfo.lines(pidfd), fdinfo.lines(own)
+    assert (found["ino"], found["pos"]) == (str(filesystem.identity(pidfd).inode), "0")
+    assert found["mnt_id"] == others["mnt_id"]
+    assert found["ino"] != others["ino"]

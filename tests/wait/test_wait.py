@@ -54,6 +54,21 @@ def test_a_death_is_told_with_its_signal(number: int, child: ThreadGroup) -> Non
     assert tuple(pidfd.waitid(os.WEXITED) or ()) == told(child, os.CLD_KILLED, number)
 
 
+def test_a_stopped_child_that_is_killed_is_told_as_killed(child: ThreadGroup) -> None:
+    """SIGKILL needs no SIGCONT before it; the stop that nobody asked for is told no more.
+
+    Port of wait_states (pidfd_wait.c), which does not look at the signal.
+    """
+    pidfd = child.pidfd()
+    pidfd.send_signal(signal.SIGSTOP)
+    sleepers.await_state(pidfd, os.WSTOPPED | os.WNOWAIT)
+    pidfd.send_signal(signal.SIGKILL)
+    child.await_end()
+    assert tuple(pidfd.waitid(os.WEXITED | os.WSTOPPED) or ()) == told(
+        child, os.CLD_KILLED, signal.SIGKILL
+    )
+
+
 def test_a_stop_and_a_continue_are_told(child: ThreadGroup) -> None:
     """Each is told once, to who asks for it.
 
