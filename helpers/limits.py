@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 PID_NAMESPACES = "/proc/sys/user/max_pid_namespaces"
+USER_NAMESPACES = "/proc/sys/user/max_user_namespaces"
 
 
-def allow_pid_namespaces(count: int) -> None:
-    """Let no more than `count` pid namespaces exist that were made in the caller's namespace."""
-    with open(PID_NAMESPACES, "w", encoding="ascii") as file:
+def allow(limit: str, count: int) -> None:
+    """Let no more than `count` such namespaces exist that were made in the caller's namespace."""
+    with open(limit, "w", encoding="ascii") as file:
         file.write(str(count))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features, features_sentinels, limits, memory
+from helpers import features, features_limits, limits, memory
 from helpers.deadline import wait_until
 from helpers.gating import needs
 from helpers.process import ThreadGroup, spawn
@@ -15,7 +15,7 @@ from helpers.syscalls import pidfd_send_signal, process_mrelease
 from helpers.uapi import CloneFlag
 
 pytestmark = needs(
-    features.SELF_SENTINELS, features.PID_NAMESPACE, features_sentinels.PID_NAMESPACE_LIMIT
+    features.SELF_SENTINELS, features.PID_NAMESPACE, features_limits.PID_NAMESPACE_LIMIT
 )
 
 
@@ -56,7 +56,7 @@ def test_number_of_the_caller_is_not_kept(
     the C suite.
     """
     maker = spawn(CloneFlag.NEWUSER, "maker")
-    maker.leader.call(limits.allow_pid_namespaces, 1)
+    maker.leader.call(limits.allow, limits.PID_NAMESPACES, 1)
     first = maker.leader.fork(CloneFlag.NEWPID, role="first")
     said = answer(lambda number: first.leader.call(call, number, *args), sentinel.number)
     assert said == TAKEN[name]

@@ -1,0 +1,47 @@
+"""PIDFD_GET_INFO keeps nothing of the task that it was asked about."""
+
+from __future__ import annotations
+
+import pytest
+
+from helpers import features, features_limits, limits, namespaces
+from helpers.deadline import wait_until
+from helpers.gating import needs
+from helpers.process import ThreadGroup, spawn
+from helpers.sentinels import answer
+from helpers.uapi import CloneFlag, InfoMask
+
+pytestmark = needs(features.GET_INFO, features.USER_NAMESPACE, features_limits.USER_NAMESPACE_LIMIT)
+
+
+def can_make_a_user_namespace(maker: ThreadGroup) -> bool:
+    """Whether the limit of user namespaces is not reached."""
+    found = answer(lambda flags: maker.leader.fork(CloneFlag(flags)), CloneFlag.NEWUSER)
+    assert found in ("done", "ENOSPC")
+    return found == "done"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(InfoMask.NONE, id="asked for nothing"),
+        pytest.param(InfoMask.EXIT | InfoMask.COREDUMP, id="asked for its end"),
+    ],
+)
+def test_task_is_not_kept(asked: InfoMask) -> None:
+    """A task is freed with its credentials, and so its user namespace can go.
+
+    0b2d71a7c826 ("pidfs: Fix memory leak in pidfd_info()"), v6.17 and v6.16.4. The maker may
+    have one such namespace: another is refused, with ENOSPC, for as long as the first is kept.
+    Beyond the C suite.
+    """
+    maker = spawn(CloneFlag.NEWUSER, "maker")
+    namespaces.map_ids(maker.pid, 0)  # who has no number in a namespace makes none below it
+    maker.leader.call(limits.allow, limits.USER_NAMESPACES, 1)
+    first = maker.leader.fork(CloneFlag.NEWUSER, role="first")
+    with first.pidfd() as pidfd:
+        assert pidfd.info(asked).pid == first.pid
+        assert not can_make_a_user_namespace(maker)
+        first.kill()
+        first.reap()
+        wait_until(lambda: can_make_a_user_namespace(maker), "the task's user namespace to go")
