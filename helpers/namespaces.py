@@ -108,6 +108,13 @@ def try_to_enter(descriptor: Descriptor, flags: CloneFlag) -> str:
     return "entered"
 
 
+def enter_until_refused(descriptor: Descriptor, flags: CloneFlag) -> str:
+    """``setns(2)`` without pause until the kernel refuses; gives the name of its errno."""
+    while (found := try_to_enter(descriptor, flags)) == "entered":
+        pass
+    return found
+
+
 def answer(pidfd: Descriptor, kind: Kind) -> Identity | str:
     """What ``PIDFD_GET_*_NAMESPACE`` gives: the identity, or the name of its errno."""
     try:

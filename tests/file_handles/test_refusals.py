@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 
 import pytest
 
-from helpers import filesystem, syscalls
+from helpers import features, filesystem, syscalls
 from helpers.descriptor import open_file
 from helpers.expect import refused
 from helpers.features_files import FILE_HANDLE, PIDFS_ROOT
@@ -21,6 +22,7 @@ from helpers.uapi import (
     PIDFD_SELF_THREAD,
     PIDFD_SELF_THREAD_GROUP,
     PIDFD_SELF_THREAD_GROUP_V6_15,
+    CloneFlag,
 )
 from helpers.uapi_files import FILEID_KERNFS, MAX_HANDLE_SZ
 
@@ -105,6 +107,23 @@ def test_other_file_systems_need_a_privilege(child: ThreadGroup, anchor: str) ->
             child.leader.call(filesystem.open_handle, open_file("/"), handle)
     opened = child.leader.call(filesystem.open_handle, pidfd, handle)
     assert filesystem.identity(opened) == filesystem.identity(pidfd)
+
+
+@needs(features.USER_NAMESPACE)
+def test_root_of_a_user_namespace_opens_handles_of_pidfds_alone(
+    child: ThreadGroup, spawn: Callable[..., ThreadGroup]
+) -> None:
+    """Every right in a user namespace of one's own is none over other file systems: EPERM.
+
+    bb585591ebf0 ("fhandle: use more consistent rules for decoding file handle from userns"),
+    v6.17 and v6.16.8, made the rule for those. Beyond the C suite.
+    """
+    caller, pidfd = spawn(CloneFlag.NEWUSER, "caller"), child.pidfd()
+    handle = filesystem.handle_of(pidfd)
+    opened = caller.leader.call(filesystem.open_handle, pidfd, handle)
+    assert filesystem.identity(opened) == filesystem.identity(pidfd)
+    with refused(errno.EPERM):
+        caller.leader.call(filesystem.open_handle, open_file("/"), handle)
 
 
 @pytest.mark.parametrize(

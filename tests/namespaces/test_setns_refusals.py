@@ -69,6 +69,28 @@ def test_ended_process_has_nothing_to_enter(
     assert namespaces.of(mover.pid) == before
 
 
+@pytest.mark.parametrize("attempt", range(3))
+@needs(features.USER_NAMESPACE, features_namespaces.KIND[namespaces.UTS])
+def test_process_that_is_killed_meanwhile_is_entered_or_not_found(
+    spawn: Callable[..., ThreadGroup], attempt: int
+) -> None:
+    """As long as its namespaces can be entered they are; from its end on the answer is ESRCH.
+
+    Port of simple_pidfd_setns (namespaces/regression_pidfd_setns_test.c), which takes any answer;
+    its bug, 1c465d0518dc ("ns: handle setns(pidfd, ...) cleanly"), is a warning in the kernel log.
+    """
+    family = spawn(CloneFlag.NEWUSER, f"mover {attempt}")
+    target = family.leader.fork(CloneFlag.NEWUTS | CloneFlag.NEWIPC, role="target")
+    pidfd, both = target.pidfd(), CloneFlag.NEWUTS | CloneFlag.NEWIPC
+    theirs = namespaces.of(target.pid)
+    family.leader.call(namespaces.enter, pidfd, both)
+    order = family.leader.begin(namespaces.enter_until_refused, pidfd, both)
+    target.kill()
+    assert order.result() == "ESRCH"
+    found = namespaces.of(family.pid)
+    assert (found["uts"], found["ipc"]) == (theirs["uts"], theirs["ipc"])
+
+
 @pytest.mark.parametrize(
     "kind",
     [kind for kind in NotAPidfd if kind not in (NotAPidfd.NAMESPACE, *targets.ONLY_PATHS)],
