@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from helpers import clone, credentials, process, procfs, signals, syscalls
+from helpers import clone, credentials, memory, process, procfs, signals, syscalls
 from helpers.features import (
     Absent,
     Feature,
@@ -19,7 +19,7 @@ from helpers.features import (
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
-from helpers.uapi import P_PIDFD, CloneArgs, CloneFlag, PidfdFlag, PollEvent, SignalFlag
+from helpers.uapi import MADV_COLD, P_PIDFD, CloneArgs, CloneFlag, PidfdFlag, PollEvent, SignalFlag
 
 
 def _probe_send_signal() -> Verdict:
@@ -128,6 +128,16 @@ def _probe_kernel_thread() -> Verdict:
     return Forbidden(f"process {KERNEL_THREAD} is no kernel thread here: a pid namespace")
 
 
+def _probe_advice() -> Verdict:
+    child = process.spawn(role="probe")
+    page = child.leader.call(memory.write_page)
+    with child.pidfd() as pidfd:
+        error = _errno(lambda: memory.advise(pidfd, page, MADV_COLD))
+    if error == errno.EPERM:
+        return Forbidden("process_madvise of another process gives EPERM: no CAP_SYS_NICE")
+    return _judge(error, "process_madvise(MADV_COLD) of a child", (errno.ENOSYS,))
+
+
 OTHER_USER = 65534
 KERNEL_THREAD = 2
 """``kthreadd``, the parent of all kernel threads, where the first pid namespace is ours."""
@@ -146,3 +156,6 @@ SET_TID = Feature("clone3(2) with set_tid", Version(5, 5), _probe_set_tid, ("PID
 USER_CHANGE = Feature("a change to another user", Version(2, 6), _probe_user_change)
 FOREIGN_PROCESS = Feature("a process of another user", Version(2, 6), _probe_foreign_process)
 FIRST_KERNEL_THREAD = Feature("a kernel thread in sight", Version(2, 6), _probe_kernel_thread)
+ADVICE = Feature(
+    "process_madvise(2) of another process", Version(5, 10), _probe_advice, ("ADVISE_SYSCALLS",)
+)

@@ -1,11 +1,13 @@
-"""What a process does to its own memory; runs in children as well."""
+"""What a process does to its own memory, and to that of others; runs in children as well."""
 
 from __future__ import annotations
 
 import ctypes
 import mmap
+from typing import NamedTuple
 
 from helpers import syscalls
+from helpers.descriptor import Descriptor
 from helpers.pidfd import Pidfd
 
 
@@ -31,3 +33,37 @@ def drop_first_page(pidfd: int, flags: int = 0, advice: int = mmap.MADV_DONTNEED
 def drop_first_page_by(pidfd: Pidfd) -> list[str]:
     """`drop_first_page` by a real pidfd."""
     return drop_first_page(pidfd.fileno())
+
+
+class Page(NamedTuple):
+    """One written page of a process."""
+
+    address: int
+    length: int
+
+
+_pages: list[mmap.mmap] = []
+
+
+def write_page() -> Page:
+    """Map a page, write to it, and keep it."""
+    page = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    page.write(b"x" * mmap.PAGESIZE)
+    _pages.append(page)
+    first = ctypes.c_char.from_buffer(page)
+    return Page(ctypes.addressof(first), mmap.PAGESIZE)
+
+
+def is_as_written() -> bool:
+    """Whether the page is still there with what was written."""
+    return _pages[-1][:] == b"x" * mmap.PAGESIZE
+
+
+def advise(descriptor: Descriptor, page: Page, advice: int, flags: int = 0) -> int:
+    """``process_madvise(2)`` on a page of the process behind `descriptor`."""
+    return syscalls.process_madvise(descriptor.fileno(), *page, advice, flags)
+
+
+def release(descriptor: Descriptor, flags: int = 0) -> None:
+    """``process_mrelease(2)``."""
+    syscalls.process_mrelease(descriptor.fileno(), flags)

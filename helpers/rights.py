@@ -15,6 +15,8 @@ from helpers.uapi import PR_SET_DUMPABLE, CloneFlag
 
 OTHER_USER = 65534
 EVERY_CAPABILITY = (1 << 64) - 1
+NICE = 1 << 23
+"""``CAP_SYS_NICE``."""
 TRACE_ANY = 1 << 19
 """``CAP_SYS_PTRACE``; ``include/uapi/linux/capability.h``."""
 
@@ -40,7 +42,7 @@ def set_dumpable(value: int) -> None:
     syscalls.prctl(PR_SET_DUMPABLE, value)
 
 
-_IMPORTED_AHEAD = ("traceback", "helpers.getfd", "helpers.namespaces")
+_IMPORTED_AHEAD = ("traceback", "helpers.getfd", "helpers.memory", "helpers.namespaces")
 
 
 def become(uid: int) -> None:

@@ -10,7 +10,7 @@ import signal
 
 import pytest
 
-from helpers import crashes, features_info, features_sockets, kernel
+from helpers import crashes, features_info, features_sockets, kernel, raw_info
 from helpers.crashes import Crash
 from helpers.gating import needs
 from helpers.info import Killed
@@ -68,3 +68,19 @@ def test_dump_is_told_after_the_reap(
         dump.info.coredump_code,
     )
     assert found.coredump_code in (None, code)
+
+
+@needs(features_info.SUPPORTED_MASK)
+@pytest.mark.parametrize("bit", [InfoMask.COREDUMP_SIGNAL, InfoMask.COREDUMP_CODE], ids=str)
+def test_bit_of_a_dump_is_supported_and_answered(child: ThreadGroup, bit: InfoMask) -> None:
+    """A kernel that claims to tell the signal, or its code, tells it of a process that dumped.
+
+    Beyond the C suite, which reads the claim and the answer in different places.
+    """
+    pidfd = child.pidfd()
+    claimed = bit in raw_info.supported(pidfd)
+    with crashes.receiver() as receiver:
+        child.leader.begin(crashes.crash, Crash.ABORT)
+        receiver.dump()
+    child.reap()
+    assert claimed == (bit in pidfd.info(InfoMask.EXIT | InfoMask.COREDUMP).mask)

@@ -1,0 +1,133 @@
+"""process_madvise(2) gives advice on the memory of the process behind a pidfd."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+
+import pytest
+
+from helpers import features, features_getfd, features_process, memory, rights, targets
+from helpers.expect import refused
+from helpers.gating import needs
+from helpers.memory import Page
+from helpers.process import ThreadGroup
+from helpers.rights import NICE, Obstacle
+from helpers.syscalls_access import drop_capabilities
+from helpers.targets import NotAPidfd
+from helpers.uapi import MADV_COLD, MADV_PAGEOUT, PidfdFlag
+
+pytestmark = needs(features.PIDFD_OPEN, features.PROCESS_MADVISE)
+
+SCOPES = pytest.mark.parametrize(
+    "scope",
+    [
+        pytest.param(PidfdFlag.NONE, id="process"),
+        pytest.param(PidfdFlag.THREAD, id="leader as thread", marks=needs(features.PIDFD_THREAD)),
+    ],
+)
+
+
+@needs(features_process.ADVICE)
+@SCOPES
+@pytest.mark.parametrize(
+    "advice",
+    [
+        pytest.param(MADV_COLD, id="MADV_COLD"),
+        pytest.param(MADV_PAGEOUT, id="MADV_PAGEOUT"),
+        pytest.param(mmap.MADV_WILLNEED, id="MADV_WILLNEED"),
+    ],
+)
+def test_hint_is_taken_for_another_process(
+    child: ThreadGroup, scope: PidfdFlag, advice: int
+) -> None:
+    """Hints may be given for others: the length comes back, and nothing that was written is lost.
+
+    Beyond the C suite.
+    """
+    page = child.leader.call(memory.write_page)
+    assert memory.advise(child.pidfd(scope), page, advice) == page.length
+    assert child.leader.call(memory.is_as_written)
+
+
+@needs(features_process.ADVICE)
+@SCOPES
+def test_advice_that_destroys_is_for_oneself_alone(child: ThreadGroup, scope: PidfdFlag) -> None:
+    """MADV_DONTNEED by a pidfd of another process is EINVAL, and drops nothing.
+
+    Beyond the C suite.
+    """
+    page = child.leader.call(memory.write_page)
+    with refused(errno.EINVAL):
+        memory.advise(child.pidfd(scope), page, mmap.MADV_DONTNEED)
+    assert child.leader.call(memory.is_as_written)
+
+
+@needs(features_process.ADVICE)
+def test_advice_needs_a_privilege(child: ThreadGroup) -> None:
+    """Without CAP_SYS_NICE it is EPERM, also for who may trace the process.
+
+    Beyond the C suite.
+    """
+    target = child.leader.fork(role="target")
+    page = target.leader.call(memory.write_page)
+    assert child.leader.call(memory.advise, target.pidfd(), page, MADV_COLD) == page.length
+    child.leader.call(drop_capabilities, NICE)
+    with refused(errno.EPERM):
+        child.leader.call(memory.advise, target.pidfd(), page, MADV_COLD)
+
+
+@pytest.mark.parametrize(
+    "obstacle",
+    [
+        pytest.param(Obstacle.NOT_DUMPABLE, marks=needs(features_getfd.UNPRIVILEGED_GETFD)),
+        pytest.param(Obstacle.OTHER_USER, marks=needs(features_process.USER_CHANGE)),
+        pytest.param(Obstacle.MORE_CAPABLE, marks=needs(features.USER_NAMESPACE)),
+    ],
+    ids=lambda obstacle: obstacle.value,
+)
+def test_process_that_may_not_be_looked_into_takes_no_advice(obstacle: Obstacle) -> None:
+    """Who may not read a process by ptrace does not reach its memory: EACCES.
+
+    Beyond the C suite.
+    """
+    caller, target, pidfd = rights.scene(obstacle)
+    page = target.leader.call(memory.write_page)
+    with refused(errno.EACCES):
+        caller.leader.call(memory.advise, pidfd, page, MADV_COLD)
+
+
+@pytest.mark.parametrize("end", ["zombie", "reaped"])
+def test_ended_process_has_no_memory(child: ThreadGroup, end: str) -> None:
+    """A zombie and a reaped process are not found: ESRCH.
+
+    Beyond the C suite.
+    """
+    page, pidfd = child.leader.call(memory.write_page), child.pidfd()
+    child.leader.exit_group()
+    if end == "reaped":
+        child.reap()
+    with refused(errno.ESRCH):
+        memory.advise(pidfd, page, MADV_COLD)
+
+
+@needs(features.PIDFD_THREAD)
+def test_pidfd_of_a_subthread_stands_for_no_process(child: ThreadGroup) -> None:
+    """The call is for processes, by whichever of the leader's pidfds; a subthread's gives ESRCH.
+
+    Beyond the C suite.
+    """
+    page, thread = child.leader.call(memory.write_page), child.spawn_thread()
+    with refused(errno.ESRCH):
+        memory.advise(thread.pidfd(PidfdFlag.THREAD), page, MADV_COLD)
+
+
+@pytest.mark.parametrize("kind", NotAPidfd, ids=str)
+def test_other_descriptor_is_no_pidfd(kind: NotAPidfd) -> None:
+    """In place of a pidfd every other kind of descriptor gives EBADF.
+
+    Beyond the C suite.
+    """
+    page: Page = memory.write_page()
+    with refused(errno.EBADF):
+        memory.advise(targets.make(kind), page, MADV_COLD)

@@ -1,0 +1,90 @@
+"""process_mrelease(2) is for a process that is being killed, and for no other."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from helpers import features, memory, targets
+from helpers.expect import refused
+from helpers.gating import needs
+from helpers.process import ThreadGroup
+from helpers.targets import NotAPidfd
+from helpers.uapi import PidfdFlag
+
+pytestmark = needs(features.PIDFD_OPEN, features.PROCESS_MRELEASE)
+
+
+def test_living_process_keeps_its_memory(child: ThreadGroup) -> None:
+    """A process that nobody has killed is not released: EINVAL.
+
+    Beyond the C suite.
+    """
+    child.leader.call(memory.write_page)
+    with refused(errno.EINVAL):
+        memory.release(child.pidfd())
+    assert child.leader.call(memory.is_as_written)
+
+
+def test_process_that_lives_on_in_a_subthread_keeps_its_memory(child: ThreadGroup) -> None:
+    """The memory of a leader that exited is its subthreads': EINVAL, not ESRCH.
+
+    Beyond the C suite.
+    """
+    thread, pidfd = child.spawn_thread(), child.pidfd()
+    thread.call(memory.write_page)
+    child.leader.exit()
+    with refused(errno.EINVAL):
+        memory.release(pidfd)
+    assert thread.call(memory.is_as_written)
+
+
+@pytest.mark.parametrize("end", ["zombie", "reaped"])
+def test_ended_process_has_nothing_to_release(child: ThreadGroup, end: str) -> None:
+    """A zombie and a reaped process are not found: ESRCH.
+
+    Beyond the C suite.
+    """
+    pidfd = child.pidfd()
+    child.kill()
+    child.await_end()
+    if end == "reaped":
+        child.reap()
+    with refused(errno.ESRCH):
+        memory.release(pidfd)
+
+
+@needs(features.PIDFD_THREAD)
+def test_pidfd_of_a_subthread_stands_for_no_process(child: ThreadGroup) -> None:
+    """A subthread's pidfd gives ESRCH, the leader's as a thread is the process: EINVAL.
+
+    Beyond the C suite.
+    """
+    with refused(errno.ESRCH):
+        memory.release(child.spawn_thread().pidfd(PidfdFlag.THREAD))
+    with refused(errno.EINVAL):
+        memory.release(child.pidfd(PidfdFlag.THREAD))
+
+
+def test_no_flag_is_known(child: ThreadGroup) -> None:
+    """Flags are refused with EINVAL, before anyone looks for the process.
+
+    Beyond the C suite.
+    """
+    pidfd = child.pidfd()
+    child.kill()
+    child.reap()
+    for bit in range(32):
+        with refused(errno.EINVAL):
+            memory.release(pidfd, 1 << bit)
+
+
+@pytest.mark.parametrize("kind", NotAPidfd, ids=str)
+def test_other_descriptor_is_no_pidfd(kind: NotAPidfd) -> None:
+    """In place of a pidfd every other kind of descriptor gives EBADF.
+
+    Beyond the C suite.
+    """
+    with refused(errno.EBADF):
+        memory.release(targets.make(kind))
