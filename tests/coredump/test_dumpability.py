@@ -92,7 +92,8 @@ def test_zombie_keeps_its_dumpability(child: ThreadGroup, dumpable: int, due: Co
 def test_reaped_process_without_a_dump_is_told_by_its_end_alone(child: ThreadGroup) -> None:
     """A process killed by a signal that dumps core, but made no dump, has no COREDUMP.
 
-    Beyond the C suite. Until v6.19 the bit was set, with nothing behind it.
+    The bit was set, with nothing behind it, until fe0e6ce3fd65 ("pidfs: fix PIDFD_INFO_COREDUMP
+    handling"), v6.19. Beyond the C suite.
     """
     pidfd = child.pidfd()
     child.leader.call(coredump.forbid)

@@ -134,8 +134,9 @@ def test_close_on_exec_is_set_only_when_asked_for(
 ) -> None:
     """``O_CLOEXEC`` decides over FD_CLOEXEC, as for every file opened by a handle.
 
-    Beyond the C suite, which opens with it and without it and never looks. Regression test for
-    ``open_by_handle_at``, which set it always until v6.17 (and v6.16.4).
+    It was set always until b5ca88927e35 ("fhandle: do_handle_open() should get FD with user
+    flags"), v6.17 and v6.16.4. Beyond the C suite, which opens with it and without it and never
+    looks.
     """
     handle = filesystem.handle_of(child.pidfd())
     opened = filesystem.open_handle(anchor, handle, os.O_CLOEXEC if asked else 0)
@@ -146,8 +147,9 @@ def test_close_on_exec_is_set_only_when_asked_for(
 def test_thread_scope_is_kept(anchor: Pidfd, child: ThreadGroup) -> None:
     """A thread's pidfd opened by its handle with ``O_EXCL`` speaks to that thread alone.
 
-    Port of file_handle.open_by_handle_at_valid_flags (pidfd_file_handle_test.c), which looks at
-    the flag only. Regression test for bb6bc13c53e2, v7.2.
+    bb6bc13c53e2 ("pidfs: preserve thread pidfds reopened by file handle"), v7.2. Port of
+    file_handle.open_by_handle_at_valid_flags (pidfd_file_handle_test.c), which looks at the flag
+    only.
     """
     child.leader.call(signal.pthread_sigmask, signal.SIG_BLOCK, [signal.SIGUSR1])
     thread = child.spawn_thread()

@@ -33,7 +33,8 @@ pytestmark = needs(features.GET_INFO)
 def test_request_that_a_pidfd_does_not_know_is_refused(child: ThreadGroup, command: int) -> None:
     """Every part of the request's number counts, but for the size: ENOTTY.
 
-    Beyond the C suite. 8ce352818820 ("pidfs: check for valid ioctl commands"), v6.14.
+    8ce352818820 ("pidfs: check for valid ioctl commands") and 091ee63e36e8 ("pidfs: improve ioctl
+    handling"), v6.14. Beyond the C suite.
     """
     with refused(errno.ENOTTY):
         raw_info.ask(child.pidfd(), command=command)

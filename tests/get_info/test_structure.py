@@ -50,7 +50,7 @@ def test_caller_gets_as_much_as_its_structure_holds(child: ThreadGroup, size: in
 def test_caller_from_the_future_gets_zeroes(child: ThreadGroup, size: int) -> None:
     """What a larger structure holds beyond those that are known is zeroed up to its end.
 
-    Beyond the C suite.
+    091ee63e36e8 ("pidfs: improve ioctl handling"), v6.14. Beyond the C suite.
     """
     pidfd = child.pidfd()
     newest = raw_info.ask(pidfd, EVERYTHING).inside

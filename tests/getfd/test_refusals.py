@@ -165,7 +165,9 @@ def test_process_that_is_killed_meanwhile_is_never_said_to_lack_the_descriptor(
 ) -> None:
     """As long as a copy can be had it is had; from the exit on the answer is ESRCH, never EBADF.
 
-    Beyond the C suite.
+    0c9bd6bc4bb2 ("pidfd: getfd should always report ESRCH if a task is exiting"), v6.9, and
+    62c4d31d7829 ("pidfd: refuse access to tasks that have started exiting harder"), v7.1. Beyond
+    the C suite.
     """
     pidfd, number = child.pidfd(), child.leader.call(os.memfd_create, f"target {attempt}")
     child.kill()

@@ -35,7 +35,7 @@ def test_file_system_is_pidfs(child: ThreadGroup, scope: PidfdFlag) -> None:
 def test_file_type_is_none(child: ThreadGroup, scope: PidfdFlag) -> None:
     """The mode has no file type, by which lsof knows anonymous inodes, and root alone may do all.
 
-    Beyond the C suite. Regression test for the repair of lsof in v6.10.
+    db3d841ac9ed ("fs/pidfs: make 'lsof' happy with our inode changes"), v6.10. Beyond the C suite.
     """
     assert stat.filemode(filesystem.mode(child.pidfd(scope))) == "?rwx------"
 
@@ -44,7 +44,7 @@ def test_file_type_is_none(child: ThreadGroup, scope: PidfdFlag) -> None:
 def test_link_in_proc_tells_of_an_anonymous_inode(child: ThreadGroup, scope: PidfdFlag) -> None:
     """The link in /proc reads as it did before pidfs, for tools that look for it.
 
-    Beyond the C suite. Regression test for the repair of lsof in v6.10.
+    db3d841ac9ed ("fs/pidfs: make 'lsof' happy with our inode changes"), v6.10. Beyond the C suite.
     """
     assert filesystem.link_text(child.pidfd(scope)) == "anon_inode:[pidfd]"
 

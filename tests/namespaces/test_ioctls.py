@@ -102,7 +102,9 @@ def test_thread_pidfd_gives_the_namespace_of_that_thread(
 def test_kinds_that_the_kernel_is_built_without_are_not_supported(child: ThreadGroup) -> None:
     """A kind of which /proc has no file gives EOPNOTSUPP, every other one its namespace.
 
-    Port of the fixture current_nsset (pidfd_setns_test.c), which takes EOPNOTSUPP of any kind.
+    9b3e15046437 ("pidfs: handle kernels without namespaces cleanly") and f60d38cb02d0 ("pidfs:
+    when time ns disabled add check for ioctl"), v6.11. Port of the fixture current_nsset
+    (pidfd_setns_test.c), which takes EOPNOTSUPP of any kind.
     """
     pidfd, theirs = child.pidfd(), namespaces.of(child.pid)
     found = {kind.name: namespaces.answer(pidfd, kind) for kind in namespaces.KINDS}
@@ -133,7 +135,8 @@ def test_argument_must_be_zero(child: ThreadGroup, kind: Kind, argument: int) ->
 def test_ended_process_has_no_namespaces(child: ThreadGroup, end: str) -> None:
     """Of a zombie and of a reaped process every request gives ESRCH, and no other error.
 
-    Beyond the C suite. The pid namespace of a dead task was once followed unchecked (v6.11).
+    The pid namespace of a dead task was followed unchecked until 8a46067783bd ("pidfs: check for
+    valid pid namespace"), v6.12 and v6.11.3. Beyond the C suite.
     """
     pidfd = child.pidfd()
     child.leader.exit_group()

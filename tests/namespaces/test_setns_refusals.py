@@ -157,7 +157,8 @@ def test_sharer_of_a_root_directory_cannot_change_mounts(
 ) -> None:
     """Who shares root and working directory with another (CLONE_FS) gets EINVAL, until he unshares.
 
-    Beyond the C suite. With a second kind beside it the check saw a copy that nobody shares.
+    With a second kind beside it the check saw a copy that nobody shares, until "mount: refuse
+    setns() with a shared fs_struct again", v7.3.4 and v6.12.117. Beyond the C suite.
     """
     family = spawn(CloneFlag.NEWUSER | CloneFlag.NEWNS, "family")
     sharer = family.leader.fork(CloneFlag.FS, role="sharer")

@@ -39,7 +39,8 @@ def test_caller_below_the_target_is_refused(
 ) -> None:
     """A process in a pid namespace below the target's is told nothing of it.
 
-    Beyond the C suite; ab89060fbc92, v7.0, made the errno EREMOTE.
+    ESRCH until ab89060fbc92 ("pidfs: return -EREMOTE when PIDFD_GET_INFO is called on another
+    ns"), v7.0. Beyond the C suite.
     """
     stranger = spawn(NEW, role="stranger")
     pidfd = child.pidfd()

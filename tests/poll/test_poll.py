@@ -35,7 +35,8 @@ def test_each_of_many_children_killed_by_pidfd_notifies(
 ) -> None:
     """A watcher is notified of the end of its own process, whatever ends around it.
 
-    Port of poll_killed_children (pidfd_poll_test.c). There the process may be dead before the
+    b191d6491be6 ("pidfd: fix a poll race when setting exit_state"), v5.3. Port of
+    poll_killed_children (pidfd_poll_test.c). There the process may be dead before the
     poll begins, and 10000 repetitions try to hit the other case; here every watcher is asleep
     before the kill.
     """

@@ -83,6 +83,7 @@ def test_pidfd_cannot_be_executed(
 ) -> None:
     """An exec of a pidfd is refused with EACCES, and the caller goes on.
 
+    1a1ad73aa1a6 ("pidfs: raise SB_I_NODEV and SB_I_NOEXEC"), v6.17 and v6.12.43.
     Port of pidfs_setattr.no_exec (pidfd_setattr_test.c), which passes NULL for the arguments, a
     second mistake that kernels warn of.
     """

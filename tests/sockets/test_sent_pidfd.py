@@ -106,7 +106,8 @@ def test_reaped_sender_is_known_by_its_end(child: ThreadGroup, sent: UnixSocket)
 def test_pidfd_without_room_is_cut_off_and_not_leaked(sent: UnixSocket, room: Room) -> None:
     """Too little room sets MSG_CTRUNC, and leaves no descriptor behind.
 
-    Beyond the C suite.
+    718e6b51298e ("af_unix: Fix msg_controllen test in scm_pidfd_recv() for MSG_CMSG_COMPAT."), v6.6
+    and v6.5.4. Beyond the C suite.
     """
     before = procfs.own_descriptors()
     assert sent.receive(ROOM[room]) == Received(b"hello", True, None)
@@ -129,7 +130,8 @@ def test_pidfd_behind_credentials_is_cut_off_and_not_leaked(
 def test_pidfd_fits_into_its_exact_room(child: ThreadGroup, sent: UnixSocket) -> None:
     """Room for a header and a descriptor is enough, without padding.
 
-    Beyond the C suite.
+    718e6b51298e ("af_unix: Fix msg_controllen test in scm_pidfd_recv() for MSG_CMSG_COMPAT."), v6.6
+    and v6.5.4, made the size that of the caller's word. Beyond the C suite.
     """
     found = sent.receive(ROOM_FOR_PIDFD)
     assert (found.truncated, fdinfo.shown(found.sender()).pid) == (False, f"{child.pid}")
