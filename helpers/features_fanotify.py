@@ -6,12 +6,14 @@ import errno
 import os
 
 from helpers.fanotify import FAN_REPORT_TID, Group
-from helpers.features import Feature, Verdict, _errno, _judge
+from helpers.features import Feature, Forbidden, Verdict, _errno, _judge
 from helpers.kernel import Version
 
 
 def _probe(flags: int = 0) -> Verdict:
     error = _errno(lambda: Group.listen(os.path.abspath(__file__), flags).close())
+    if error == errno.EPERM:
+        return Forbidden("fanotify_init(FAN_REPORT_PIDFD) gives EPERM: no CAP_SYS_ADMIN")
     return _judge(error, "fanotify_init(FAN_REPORT_PIDFD)", (errno.EINVAL, errno.ENOSYS))
 
 
