@@ -102,6 +102,32 @@ def test_reaped_sender_is_known_by_its_end(child: ThreadGroup, sent: UnixSocket)
     assert found in sockets.told_of_the_dead(Exited(7), (6, 17))
 
 
+def test_message_carries_its_sender_where_the_sender_has_the_option(child: ThreadGroup) -> None:
+    """A receiver that sets SO_PASSPIDFD when the sender is gone gets the sender's pidfd.
+
+    Beyond the pidfd suite; net/af_unix/scm_pidfd.c has it beside SO_PASSCRED.
+    """
+    ours, theirs = UnixSocket.pair()
+    theirs.ask_for_pidfds()
+    child.leader.call(UnixSocket.send, theirs, b"hello")
+    child.leader.exit_group(7)
+    child.reap()
+    ours.ask_for_pidfds()
+    found = sockets.end_of(lambda: ours.receive().sender())
+    assert found in sockets.told_of_the_dead(Exited(7), (6, 17))
+
+
+def test_message_that_nobody_wanted_signed_brings_no_pidfd(child: ThreadGroup) -> None:
+    """SO_PASSPIDFD set after the message was sent, at one end alone, brings nothing.
+
+    Beyond the C suite.
+    """
+    ours, theirs = UnixSocket.pair()
+    child.leader.call(UnixSocket.send, theirs, b"hello")
+    ours.ask_for_pidfds()
+    assert ours.receive() == Received(b"hello", False, None)
+
+
 @pytest.mark.parametrize("room", Room, ids=lambda room: room.value)
 def test_pidfd_without_room_is_cut_off_and_not_leaked(sent: UnixSocket, room: Room) -> None:
     """Too little room sets MSG_CTRUNC, and leaves no descriptor behind.
