@@ -82,7 +82,8 @@ def test_a_thread_id_opens_with_thread_scope(role: str, child: ThreadGroup) -> N
 def test_a_subthread_id_names_no_process(child: ThreadGroup) -> None:
     """Without PIDFD_THREAD the id must be that of a thread-group leader.
 
-    ENOENT since v6.16, where EINVAL no longer hides that the thread exists. Beyond the C suite.
+    ENOENT since 17f1b08acf50 ("pidfs: ensure consistent ENOENT/ESRCH reporting"), v6.16, where
+    EINVAL no longer hides that the thread exists. Beyond the C suite.
     """
     subthread = child.spawn_thread()
     with refused(*moved(errno.ENOENT, old=errno.EINVAL, since=(6, 16))):
@@ -127,17 +128,21 @@ def test_a_reaped_process_is_gone(flags: PidfdFlag, child: ThreadGroup) -> None:
         child.pidfd(flags)
 
 
+@pytest.mark.parametrize("held", [False, True], ids=["never opened", "still open"])
 @pytest.mark.parametrize("flags", SCOPES)
 def test_a_reaped_process_is_gone_even_while_its_number_names_a_process_group(
-    flags: PidfdFlag, child: ThreadGroup, spawn: Callable[..., ThreadGroup]
+    flags: PidfdFlag, held: bool, child: ThreadGroup, spawn: Callable[..., ThreadGroup]
 ) -> None:
-    """A number in use as a process group's only is not a process.
+    """A number in use as a process group's only is not a process, whoever knew the process.
 
-    ESRCH since v6.16; before, EINVAL told of the number rather than of the process. Beyond the C
-    suite.
+    Exit information is for pidfds from before the reap, and there is no other way to it. ESRCH
+    since 17f1b08acf50 ("pidfs: ensure consistent ENOENT/ESRCH reporting"), v6.16; before, EINVAL
+    told of the number rather than of the process. Beyond the C suite.
     """
     child.leader.call(os.setpgid, 0, 0)
     spawn(role="member").leader.call(os.setpgid, 0, child.pid)
+    if held:
+        child.pidfd(flags)
     child.kill()
     child.reap()
     os.killpg(child.pid, 0)
