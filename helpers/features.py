@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple, Union
 
-from helpers import cgroup, coredump, credentials, descriptor, kernel, process, syscalls
+from helpers import cgroup, coredump, crashes, credentials, descriptor, kernel, process, syscalls
 from helpers.info import Ids
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
@@ -177,7 +177,7 @@ def _probe_cgroup() -> Verdict:
 
 
 def _probe_core_dump() -> Verdict:
-    obstacle = coredump.obstacle()
+    obstacle = crashes.obstacle_to_any()
     if obstacle:
         return Forbidden(obstacle)
     try:

@@ -130,7 +130,8 @@ def _is_whole(config: pytest.Config) -> bool:
     options = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob", "stepwise")
     if any(config.getoption(option, None) for option in options):
         return False
-    everything = {config.rootpath, *(config.rootpath / path for path in config.getini("testpaths"))}
+    paths = (config.rootpath / path for path in config.getini("testpaths"))
+    everything = {config.rootpath, *paths}
     return any(
         (config.invocation_params.dir / name).resolve() in everything for name in config.args
     )
