@@ -69,7 +69,10 @@ def verdict(feature: Feature) -> Verdict:
     try:
         return feature.probe()
     except OSError as error:  # on the way to its question
-        return _judge(error.errno or 0, _refused_call(error), ())
+        call = _refused_call(error)
+        if any(kernel.is_configured(option) is False for option in feature.config):
+            return Absent(f"{call} gives {errno.errorcode.get(error.errno or 0, error)}")
+        return _judge(error.errno or 0, call, ())
     finally:
         process.end_all()
         descriptor.close_all()
@@ -167,6 +170,8 @@ def _namespace_probe(flags: CloneFlag) -> Verdict:
 
 
 def _probe_cgroup() -> Verdict:
+    if not os.path.exists("/proc/self/cgroup"):
+        return Absent("/proc/self/cgroup is missing")
     child = process.spawn(role="probe")
     try:
         with cgroup.make() as made:
@@ -263,6 +268,6 @@ CORE_DUMP = Feature(
     "a core dump that nobody keeps",
     Version(3, 8),
     _probe_core_dump,
-    ("COREDUMP", "USER_NS"),
+    ("COREDUMP", "ELF_CORE", "USER_NS"),
 )
 OTHER_IDS = Feature("other user and group ids for a child", Version(2, 6), _probe_other_ids)

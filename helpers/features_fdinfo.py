@@ -22,4 +22,6 @@ def _probe_own_proc() -> Verdict:
 
 
 NSPID = Feature("NSpid in fdinfo of pidfds", Version(5, 5), _probe_nspid, ("PID_NS",))
-OWN_PROC = Feature("a procfs of another pid namespace", Version(3, 8), _probe_own_proc)
+OWN_PROC = Feature(
+    "a procfs of another pid namespace", Version(3, 8), _probe_own_proc, ("USER_NS", "PID_NS")
+)

@@ -116,12 +116,14 @@ HANDLE_CLOEXEC = Feature(
     "open_by_handle_at(2) of a pidfd without FD_CLOEXEC",
     Version(6, 17),
     _with_handles(_probe_handle_cloexec),
+    ("FHANDLE",),
     rule=True,
 )
 HANDLE_THREAD = Feature(
     "PIDFD_THREAD kept by open_by_handle_at(2)",
     Version(7, 2),
     _with_handles(_probe_handle_thread),
+    ("FHANDLE",),
     rule=True,
 )
 PIDFS_ROOT = Feature("FD_PIDFS_ROOT", Version(6, 17), _with_handles(_probe_root), ("FHANDLE",))

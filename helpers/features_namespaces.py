@@ -78,5 +78,6 @@ SHARER_REFUSED = Feature(
     "setns(2) that refuses a shared root directory in every combination",
     Version(7, 4),
     _probe_sharer,
+    ("USER_NS", "UTS_NS"),
     rule=True,
 )

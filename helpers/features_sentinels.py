@@ -19,5 +19,8 @@ def _probe_limit() -> Verdict:
 
 
 PID_NAMESPACE_LIMIT = Feature(
-    "a limit of pid namespaces for a user namespace", Version(4, 9), _probe_limit, ("USER_NS",)
+    "a limit of pid namespaces for a user namespace",
+    Version(4, 9),
+    _probe_limit,
+    ("USER_NS", "PID_NS"),
 )

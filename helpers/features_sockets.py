@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 
 from helpers import crashes
 from helpers.features import Feature, Forbidden, Present, Verdict, _errno, _judge
@@ -23,11 +24,19 @@ def _probe_pass() -> Verdict:
     return _judge(error, "setsockopt(SO_PASSPIDFD)", (errno.ENOPROTOOPT,))
 
 
+def _probe_inet() -> Verdict:
+    error = _errno(lambda: UnixSocket.new(socket.AF_INET).close())
+    return _judge(error, "socket(AF_INET)", (errno.EAFNOSUPPORT,))
+
+
 def _probe_dump() -> Verdict:
     obstacle = crashes.obstacle()
     return Forbidden(obstacle) if obstacle else Present()
 
 
-PEERPIDFD = Feature("SO_PEERPIDFD", Version(6, 5), _probe_peer, ("UNIX",))
-PASSPIDFD = Feature("SO_PASSPIDFD and SCM_PIDFD", Version(6, 5), _probe_pass, ("UNIX",))
-DUMP_SOCKET = Feature("core dumps on a socket", Version(6, 16), _probe_dump, ("COREDUMP", "UNIX"))
+PEERPIDFD = Feature("SO_PEERPIDFD", Version(6, 5), _probe_peer)
+PASSPIDFD = Feature("SO_PASSPIDFD and SCM_PIDFD", Version(6, 5), _probe_pass)
+INET = Feature("AF_INET sockets", Version(2, 6), _probe_inet, ("INET",))
+DUMP_SOCKET = Feature(
+    "core dumps on a socket", Version(6, 16), _probe_dump, ("COREDUMP", "ELF_CORE")
+)

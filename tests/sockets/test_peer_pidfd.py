@@ -89,7 +89,13 @@ def test_reaped_peer_is_known_by_its_end(child: ThreadGroup, outcome: Outcome) -
     assert sockets.end_of(connection.peer_pidfd) in sockets.told_of_the_dead(outcome, (6, 16))
 
 
-@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET], ids=["AF_UNIX", "AF_INET"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(socket.AF_UNIX, id="AF_UNIX"),
+        pytest.param(socket.AF_INET, id="AF_INET", marks=needs(features_sockets.INET)),
+    ],
+)
 def test_socket_without_a_peer_has_no_pidfd(family: socket.AddressFamily) -> None:
     """A socket that is not connected, or of a family without credentials, gives ENODATA.
 
