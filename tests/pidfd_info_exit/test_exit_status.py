@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from helpers import coredump, crashes, features, records
+from helpers.features_process import SEND_SIGNAL
 from helpers.gating import needs
 from helpers.info import Exited, Killed
 from helpers.process import ThreadGroup
@@ -108,6 +109,7 @@ def test_core_dump_is_told(spawn: Callable[..., ThreadGroup], number: int) -> No
     assert pidfd.info(InfoMask.EXIT) == records.of_reaped(Killed(number, core_dumped=True))
 
 
+@needs(SEND_SIGNAL)
 @needs(features.CORE_DUMP)
 def test_core_dump_of_a_subthread_is_told_of_its_process(
     spawn: Callable[..., ThreadGroup],
