@@ -22,6 +22,7 @@ CANNOT = 77
 NOBODY = 65534
 
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
+_MNT_DETACH = 2
 
 # seccomp(2) by classic BPF: include/uapi/linux/{seccomp,bpf_common,prctl}.h.
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
@@ -132,6 +133,27 @@ def _enter_container() -> None:
     _mount("proc", "/proc", "proc")
     _mount("/proc/sys", "/proc/sys", None, _MS_BIND)
     _mount("/proc/sys", "/proc/sys", None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY)
+
+
+def another_root(root: str) -> None:
+    """Be in a tree with a system of its own: the project at /suite, pytest at /site."""
+    import pytest  # a part of what the tree is given; nothing else here needs it
+
+    own_mounts()
+    _mount(root, root, None, _MS_BIND)
+    site = os.path.dirname(os.path.dirname(pytest.__file__))
+    project = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for source, name in (
+        ("/proc", "proc"), ("/sys", "sys"), ("/dev", "dev"), (project, "suite"), (site, "site"),
+    ):  # fmt: skip
+        os.makedirs(f"{root}/{name}", exist_ok=True)
+        _mount(source, f"{root}/{name}", None, _MS_BIND | _MS_REC)
+    os.chdir(root)
+    libc = ctypes.CDLL(None, use_errno=True)
+    _libc(libc.pivot_root)(b".", b".")
+    _libc(libc.umount2)(b".", _MNT_DETACH)
+    os.chdir("/suite")
+    os.environ.update(PYTHONPATH="/site", PATH="/usr/bin:/bin", TMPDIR="/tmp", HOME="/tmp")
 
 
 def _go_on_as_pid_1() -> None:
