@@ -87,10 +87,13 @@ def _errno(action: Callable[[], object]) -> int:
     return 0
 
 
+_INSIDE = ("syscall", "_check", "_fail", "_collect", "child")
+
+
 def _refused_call(error: OSError) -> str:
     """The name of the function that stands for the refused system call."""
     frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
-    return [name for name in frames if name not in ("syscall", "_check", "_fail")][-1]
+    return [name for name in frames if name not in _INSIDE][-1]
 
 
 def _judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
@@ -103,7 +106,11 @@ def _judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
     if error in absent:
         return Absent(f"{call} gives {name}")
     if error in (errno.EPERM, errno.EACCES):
-        return Forbidden(f"{call} gives {name}: seccomp or a security module forbids it")
+        return Forbidden(f"{call} gives {name}: {kernel.what_forbids()}")
+    if error in (errno.ENOSPC, errno.EUSERS):
+        return Forbidden(f"{call} gives {name}: a limit in /proc/sys/user/ is reached or set to 0")
+    if error == errno.EROFS:
+        return Forbidden(f"{call} gives {name}: /proc is mounted read-only")
     raise OSError(error, f"{call}: a probe cannot tell what {name} means")
 
 
@@ -162,11 +169,7 @@ def _probe_self() -> Verdict:
 
 def _namespace_probe(flags: CloneFlag) -> Verdict:
     error = _errno(lambda: process.spawn(flags, role="probe"))
-    call = f"clone({flags})"
-    if error in (errno.ENOSPC, errno.EUSERS):
-        limits = "a limit in /proc/sys/user/ is reached or set to 0"
-        return Forbidden(f"{call} gives {errno.errorcode[error]}: {limits}")
-    return _judge(error, call, (errno.EINVAL,))
+    return _judge(error, f"clone({flags})", (errno.EINVAL,))
 
 
 def _probe_cgroup() -> Verdict:

@@ -175,6 +175,35 @@ def _keep_capabilities() -> None:
     _libc(ctypes.CDLL(None, use_errno=True).capset)(header, sets)
 
 
+def root_of_a_user_namespace(limit: str = "") -> None:
+    """Be root in a user namespace with many ids, which may have `limit` more of them inside."""
+    read, write = os.pipe()
+    parent = os.getpid()
+    child = os.fork()
+    if not child:
+        os.read(read, 1)
+        for name in ("uid_map", "gid_map"):
+            with open(f"/proc/{parent}/{name}", "w", encoding="ascii") as file:
+                file.write("0 0 65536")
+        os._exit(0)
+    syscalls.unshare(CloneFlag.NEWUSER)
+    os.write(write, b"!")
+    if os.waitpid(child, 0)[1]:
+        raise OSError(errno.EPERM, "ids cannot be mapped")
+    os.close(read)
+    os.close(write)
+    if limit:
+        with open("/proc/sys/user/max_user_namespaces", "w", encoding="ascii") as file:
+            file.write(limit)
+
+
+def hidden_processes() -> None:
+    """Be an ordinary user to whom /proc shows no processes but his own."""
+    own_mounts()
+    _mount("proc", "/proc", "proc", 0, "hidepid=2")
+    as_nobody()
+
+
 def container_user(profile: str = "new") -> None:
     """Be an ordinary user in a container."""
     _enter_container()

@@ -18,7 +18,7 @@ REASON = re.compile(
     r"|.+: this kernel is built without CONFIG_\w+$"
     r"|forbidden here: .+: .+$"
 )
-FILTERED = re.compile(r"seccomp|EPERM|EACCES|Operation not permitted|container")
+FILTERED = re.compile(r"seccomp|EPERM|EACCES|EROFS|ENOSPC|Operation not permitted|container")
 
 PLACES = {
     "root in a container": ["container"],
@@ -26,6 +26,10 @@ PLACES = {
     "user in a container": ["container-user"],
     "user in a container of an old runtime": ["container-user", "old"],
     "ordinary user": ["as-nobody"],
+    "ordinary user who sees his own processes only": ["hidden-processes"],
+    "root in a user namespace": ["root-of-a-user-namespace"],
+    "root in the last user namespace allowed": ["root-of-a-user-namespace", "0"],
+    "root who cannot write to /proc": ["read-only", "/proc"],
     "pidfd_send_signal refused": ["forbid", "pidfd_send_signal", str(errno.EPERM)],
     "pidfd_open refused": ["forbid", "pidfd_open", str(errno.EPERM)],
     "user namespaces refused": ["forbid", "user namespaces", str(errno.EPERM)],

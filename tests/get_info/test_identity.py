@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from helpers import features, namespaces, records
+from helpers import features, features_namespaces, namespaces, records
 from helpers.gating import needs
 from helpers.info import Ids
 from helpers.pidfd import Pidfd
@@ -14,7 +14,7 @@ from helpers.uapi import CloneFlag
 pytestmark = needs(features.GET_INFO)
 
 
-@needs(features.USER_NAMESPACE)
+@needs(features_namespaces.ID_MAPPING)
 def test_ids_are_told_as_the_callers_user_namespace_maps_them(
     child: ThreadGroup, spawn: Callable[..., ThreadGroup]
 ) -> None:
