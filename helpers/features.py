@@ -271,6 +271,6 @@ CORE_DUMP = Feature(
     "a core dump that nobody keeps",
     Version(3, 8),
     _probe_core_dump,
-    ("COREDUMP", "ELF_CORE", "USER_NS"),
+    ("COREDUMP", "ELF_CORE", "FILE_LOCKING", "USER_NS"),
 )
 OTHER_IDS = Feature("other user and group ids for a child", Version(2, 6), _probe_other_ids)

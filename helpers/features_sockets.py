@@ -38,5 +38,8 @@ PEERPIDFD = Feature("SO_PEERPIDFD", Version(6, 5), _probe_peer)
 PASSPIDFD = Feature("SO_PASSPIDFD and SCM_PIDFD", Version(6, 5), _probe_pass)
 INET = Feature("AF_INET sockets", Version(2, 6), _probe_inet, ("INET",))
 DUMP_SOCKET = Feature(
-    "core dumps on a socket", Version(6, 16), _probe_dump, ("COREDUMP", "ELF_CORE")
+    "core dumps on a socket",
+    Version(6, 16),
+    _probe_dump,
+    ("COREDUMP", "ELF_CORE", "FILE_LOCKING"),
 )
