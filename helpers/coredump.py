@@ -16,7 +16,7 @@ def forbid() -> None:
 
 
 def obstacle() -> str | None:
-    """Why nobody can dump core here unseen; None where it can be done."""
+    """Why nobody can dump core into a file here unseen; None where it can be done."""
     with open("/proc/sys/kernel/core_pattern", encoding="utf-8", errors="replace") as file:
         pattern = file.read().strip()
     if pattern.startswith(("|", "@")):
@@ -29,7 +29,7 @@ def obstacle() -> str | None:
 
 
 def allow_in_private(uid: int, gid: int) -> None:
-    """Let this process dump core into a tmpfs that only it sees, and that ends with it.
+    """Let this process dump core; into a file, in a tmpfs that only it sees and that ends with it.
 
     It must be the first of a user and a mount namespace, `uid` and `gid` its ids in those before.
     """
@@ -47,5 +47,6 @@ def allow_in_private(uid: int, gid: int) -> None:
     syscalls.mount("pidfd-core", root, "tmpfs")
     os.chroot(root)
     os.chdir("/")
-    os.makedirs(os.path.dirname(os.path.join("/", pattern)), exist_ok=True)
+    if not pattern.startswith("@"):
+        os.makedirs(os.path.dirname(os.path.join("/", pattern)), exist_ok=True)
     resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

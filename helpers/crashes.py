@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
+import functools
 import os
 import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import NamedTuple
 
-from helpers.deadline import Deadline
+from helpers import agent, coredump, process
+from helpers.deadline import Deadline, wait_until
 from helpers.info import PidfdInfo
+from helpers.process import ThreadGroup
 from helpers.sockets import UnixSocket
 from helpers.uapi import InfoMask
 
@@ -49,11 +53,18 @@ def obstacle() -> str | None:
     if not pattern.startswith("@/") or "%" in pattern:
         wanted = "in a machine of its own set kernel.core_pattern=@/PATH"
         return f"core dumps go to {pattern!r}; {wanted}"
-    if os.path.exists(pattern[1:]):
+    with _alone():
+        taken = os.path.exists(pattern[1:])
+    if taken:
         return f"core dumps go to {pattern!r}, on which somebody listens"
     if not os.access(os.path.dirname(pattern[1:]), os.W_OK):
         return f"core dumps go to {pattern!r}, which we may not listen on"
     return None
+
+
+def obstacle_to_any() -> str | None:
+    """Why nobody can dump core here unseen, neither on a socket nor into a file."""
+    return obstacle() if _read(_CORE_PATTERN).startswith("@/") else coredump.obstacle()
 
 
 def crash(way: Crash) -> None:
@@ -66,20 +77,77 @@ def crash(way: Crash) -> None:
 
 
 @contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other runs of the suite, as workers of xdist are, from listening at the same time."""
+    with open(_CORE_PATTERN, "rb") as file:
+
+        def is_ours() -> bool:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+        wait_until(is_ours, "other runs to be done with core dumps")
+        yield
+
+
+@contextmanager
 def receiver() -> Iterator[Receiver]:
     """Listen where the kernel hands its dumps to, until the block ends."""
     path = _read(_CORE_PATTERN)[1:]
-    with UnixSocket.listen(path) as listener:
+    with _alone():
+        process.zygote().call(_answer_for, path)
         try:
-            yield Receiver(listener)
+            with UnixSocket.listen(path) as listener:
+                yield Receiver(listener)
         finally:
-            os.unlink(path)
+            process.zygote().call(_remove, path)
+
+
+_removals: dict[str, Callable[[], object]] = {}
+
+
+def _answer_for(path: str) -> None:
+    """Let the zygote remove the socket, so that none is left over when pytest is killed."""
+    _removals[path] = removal = functools.partial(_remove_if_there, path)
+    agent.at_hangup.append(removal)
+
+
+def _remove_if_there(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _remove(path: str) -> None:
+    agent.at_hangup.remove(_removals.pop(path))
+    _remove_if_there(path)
+
+
+@contextmanager
+def unkept(child: ThreadGroup) -> Iterator[Callable[[], None]]:
+    """A block in which `child` dumps core where nobody keeps it.
+
+    It is the first of new user and mount namespaces. The block is given what must be called once
+    the cause of the dump is there, before anybody waits for its end.
+    """
+    child.leader.call(coredump.allow_in_private, os.geteuid(), os.getegid())
+    if _read(_CORE_PATTERN).startswith("@"):
+        with receiver() as listening:
+            yield listening.discard
+    else:
+        yield lambda: None
 
 
 class Receiver(NamedTuple):
     """Listens for dumps."""
 
     listener: UnixSocket
+
+    def discard(self) -> None:
+        """Take the next dump, and look at nothing."""
+        with self.listener.accept(Deadline(), "a core dump") as connection:
+            connection.drain(Deadline())
 
     def dump(self) -> Dump:
         """Take the next dump, ask about the process that makes it, and read it to its end."""

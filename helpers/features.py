@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple, Union
 
-from helpers import cgroup, coredump, credentials, descriptor, kernel, process, syscalls
+from helpers import cgroup, coredump, crashes, credentials, descriptor, kernel, process, syscalls
 from helpers.info import Ids
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
@@ -69,7 +69,10 @@ def verdict(feature: Feature) -> Verdict:
     try:
         return feature.probe()
     except OSError as error:  # on the way to its question
-        return _judge(error.errno or 0, _refused_call(error), ())
+        call = _refused_call(error)
+        if any(kernel.is_configured(option) is False for option in feature.config):
+            return Absent(f"{call} gives {errno.errorcode.get(error.errno or 0, error)}")
+        return _judge(error.errno or 0, call, ())
     finally:
         process.end_all()
         descriptor.close_all()
@@ -84,10 +87,13 @@ def _errno(action: Callable[[], object]) -> int:
     return 0
 
 
+_INSIDE = ("syscall", "_check", "_fail", "_collect", "child")
+
+
 def _refused_call(error: OSError) -> str:
     """The name of the function that stands for the refused system call."""
     frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
-    return [name for name in frames if name not in ("syscall", "_check", "_fail")][-1]
+    return [name for name in frames if name not in _INSIDE][-1]
 
 
 def _judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
@@ -100,7 +106,11 @@ def _judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
     if error in absent:
         return Absent(f"{call} gives {name}")
     if error in (errno.EPERM, errno.EACCES):
-        return Forbidden(f"{call} gives {name}: seccomp or a security module forbids it")
+        return Forbidden(f"{call} gives {name}: {kernel.what_forbids()}")
+    if error in (errno.ENOSPC, errno.EUSERS):
+        return Forbidden(f"{call} gives {name}: a limit in /proc/sys/user/ is reached or set to 0")
+    if error == errno.EROFS:
+        return Forbidden(f"{call} gives {name}: /proc is mounted read-only")
     raise OSError(error, f"{call}: a probe cannot tell what {name} means")
 
 
@@ -159,14 +169,12 @@ def _probe_self() -> Verdict:
 
 def _namespace_probe(flags: CloneFlag) -> Verdict:
     error = _errno(lambda: process.spawn(flags, role="probe"))
-    call = f"clone({flags})"
-    if error in (errno.ENOSPC, errno.EUSERS):
-        limits = "a limit in /proc/sys/user/ is reached or set to 0"
-        return Forbidden(f"{call} gives {errno.errorcode[error]}: {limits}")
-    return _judge(error, call, (errno.EINVAL,))
+    return _judge(error, f"clone({flags})", (errno.EINVAL,))
 
 
 def _probe_cgroup() -> Verdict:
+    if not os.path.exists("/proc/self/cgroup"):
+        return Absent("/proc/self/cgroup is missing")
     child = process.spawn(role="probe")
     try:
         with cgroup.make() as made:
@@ -177,7 +185,7 @@ def _probe_cgroup() -> Verdict:
 
 
 def _probe_core_dump() -> Verdict:
-    obstacle = coredump.obstacle()
+    obstacle = crashes.obstacle_to_any()
     if obstacle:
         return Forbidden(obstacle)
     try:
@@ -263,6 +271,6 @@ CORE_DUMP = Feature(
     "a core dump that nobody keeps",
     Version(3, 8),
     _probe_core_dump,
-    ("COREDUMP", "USER_NS"),
+    ("COREDUMP", "ELF_CORE", "FILE_LOCKING", "USER_NS"),
 )
 OTHER_IDS = Feature("other user and group ids for a child", Version(2, 6), _probe_other_ids)

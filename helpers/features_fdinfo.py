@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
-from helpers import fdinfo
-from helpers.features import Absent, Feature, Present, Verdict, _errno, _judge
+from helpers import fdinfo, kernel
+from helpers.features import Absent, Feature, Forbidden, Present, Verdict, _errno, _judge
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
 
@@ -18,8 +19,14 @@ def _probe_nspid() -> Verdict:
 
 def _probe_own_proc() -> Verdict:
     error = _errno(lambda: fdinfo.with_own_proc("probe"))
-    return _judge(error, "mount of proc in new user, pid and mount namespaces", ())
+    call = "mount of proc in new user, pid and mount namespaces"
+    if error == errno.EPERM:
+        hidden = "parts of /proc are out of sight (hidepid, mounts over it)"
+        return Forbidden(f"{call} gives EPERM: {hidden}, or {kernel.what_forbids()}")
+    return _judge(error, call, ())
 
 
 NSPID = Feature("NSpid in fdinfo of pidfds", Version(5, 5), _probe_nspid, ("PID_NS",))
-OWN_PROC = Feature("a procfs of another pid namespace", Version(3, 8), _probe_own_proc)
+OWN_PROC = Feature(
+    "a procfs of another pid namespace", Version(3, 8), _probe_own_proc, ("USER_NS", "PID_NS")
+)

@@ -10,7 +10,7 @@ from helpers import filesystem, process
 from helpers.features import Absent, Feature, Forbidden, Present, Verdict, _errno, _judge
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
-from helpers.uapi import FD_PIDFS_ROOT, CloneFlag, PidfdFlag
+from helpers.uapi import FD_PIDFS_ROOT, IS_64BIT, CloneFlag, PidfdFlag
 from helpers.uapi_files import PID_FS_MAGIC
 
 
@@ -110,18 +110,26 @@ def _probe_bind() -> Verdict:
 
 
 PIDFS = Feature("pidfs", Version(6, 9), _probe_pidfs)
-GENERATION = Feature("FS_IOC_GETVERSION of a pidfd", Version(6, 14), _probe_generation)
+# A 32-bit program has another number for it, whose long is shorter. 64-bit kernels did not know
+# that one at first: in v6.18 they did not, in v7.3 pidfd_compat_ioctl() does.
+GENERATION = (
+    Feature("FS_IOC_GETVERSION of a pidfd", Version(6, 14), _probe_generation)
+    if IS_64BIT
+    else Feature("FS_IOC32_GETVERSION of a pidfd", Version(7, 3), _probe_generation)
+)
 FILE_HANDLE = Feature("file handles of pidfds", Version(6, 14), _probe_handle, ("FHANDLE",))
 HANDLE_CLOEXEC = Feature(
     "open_by_handle_at(2) of a pidfd without FD_CLOEXEC",
     Version(6, 17),
     _with_handles(_probe_handle_cloexec),
+    ("FHANDLE",),
     rule=True,
 )
 HANDLE_THREAD = Feature(
     "PIDFD_THREAD kept by open_by_handle_at(2)",
     Version(7, 2),
     _with_handles(_probe_handle_thread),
+    ("FHANDLE",),
     rule=True,
 )
 PIDFS_ROOT = Feature("FD_PIDFS_ROOT", Version(6, 17), _with_handles(_probe_root), ("FHANDLE",))

@@ -22,7 +22,7 @@ PID_NAMESPACE_LIMIT = Feature(
     "a limit of pid namespaces for a user namespace",
     Version(4, 9),
     lambda: _probe(limits.PID_NAMESPACES),
-    ("USER_NS",),
+    ("USER_NS", "PID_NS"),
 )
 USER_NAMESPACE_LIMIT = Feature(
     "a limit of user namespaces for a user namespace",

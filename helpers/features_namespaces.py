@@ -7,13 +7,11 @@ import os
 from functools import partial
 
 from helpers import namespaces, process
-from helpers.features import Absent, Feature, Forbidden, Present, Verdict, _errno, _judge
+from helpers.features import Absent, Feature, Present, Verdict, _errno, _judge
 from helpers.kernel import Version
 from helpers.namespaces import Kind
 from helpers.pidfd import Pidfd
 from helpers.uapi import CloneFlag
-
-_LIMITS = (errno.ENOSPC, errno.EUSERS)
 
 
 def _probe_setns() -> Verdict:
@@ -35,9 +33,13 @@ def _probe_ioctls() -> Verdict:
 
 def _probe_isolation() -> Verdict:
     error = _errno(namespaces.isolated)
-    if error in _LIMITS:
-        return Forbidden(f"clone gives {errno.errorcode[error]}: a limit in /proc/sys/user/")
     return _judge(error, "clone and unshare with every kind of namespace", (errno.EINVAL,))
+
+
+def _probe_mapping() -> Verdict:
+    child = process.spawn(CloneFlag.NEWUSER, role="probe")
+    error = _errno(lambda: namespaces.map_ids(child.pid, 0))
+    return _judge(error, "writing /proc/PID/uid_map", ())
 
 
 def _probe_kind(kind: Kind) -> Verdict:
@@ -68,6 +70,7 @@ KIND = {
     )
     for kind in namespaces.KINDS
 }
+ID_MAPPING = Feature("ids in a user namespace", Version(3, 8), _probe_mapping, ("USER_NS",))
 SETNS = Feature("setns(2) by a pidfd", Version(5, 8), _probe_setns)
 IOCTLS = Feature("PIDFD_GET_*_NAMESPACE", Version(6, 11), _probe_ioctls)
 ISOLATION = Feature(
@@ -78,5 +81,6 @@ SHARER_REFUSED = Feature(
     "setns(2) that refuses a shared root directory in every combination",
     Version(7, 4),
     _probe_sharer,
+    ("USER_NS", "UTS_NS"),
     rule=True,
 )

@@ -79,10 +79,7 @@ def pid_1() -> ThreadGroup:
 
 
 def _probe_namespace() -> Verdict:
-    error = _errno(pid_1)
-    if error in (errno.ENOSPC, errno.EUSERS):
-        return Forbidden(f"clone gives {errno.errorcode[error]}: a limit in /proc/sys/user/")
-    return _judge(error, "clone(CLONE_NEWPID)", (errno.EINVAL,))
+    return _judge(_errno(pid_1), "clone(CLONE_NEWPID)", (errno.EINVAL,))
 
 
 def _probe_set_tid() -> Verdict:
@@ -112,7 +109,11 @@ def ordinary_user() -> ThreadGroup:
 
 def _probe_foreign_process() -> Verdict:
     sender = ordinary_user()
-    if procfs.ids(sender.pid)[0].real in (owners := procfs.ids(1)[0]):
+    try:
+        owners = procfs.ids(1)[0]
+    except OSError as error:
+        return Forbidden(f"the first process is not to be seen ({error}), as hidepid has it")
+    if procfs.ids(sender.pid)[0].real in owners:
         return Forbidden(f"the first process is of our own user, {owners.real}")
     return Present()
 

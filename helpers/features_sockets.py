@@ -32,17 +32,28 @@ def _probe_restriction() -> Verdict:
     return Absent("setsockopt(SO_PASSPIDFD) is taken by an AF_INET socket")
 
 
+def _probe_inet() -> Verdict:
+    error = _errno(lambda: UnixSocket.new(socket.AF_INET).close())
+    return _judge(error, "socket(AF_INET)", (errno.EAFNOSUPPORT,))
+
+
 def _probe_dump() -> Verdict:
     obstacle = crashes.obstacle()
     return Forbidden(obstacle) if obstacle else Present()
 
 
-PEERPIDFD = Feature("SO_PEERPIDFD", Version(6, 5), _probe_peer, ("UNIX",))
-PASSPIDFD = Feature("SO_PASSPIDFD and SCM_PIDFD", Version(6, 5), _probe_pass, ("UNIX",))
+PEERPIDFD = Feature("SO_PEERPIDFD", Version(6, 5), _probe_peer)
+PASSPIDFD = Feature("SO_PASSPIDFD and SCM_PIDFD", Version(6, 5), _probe_pass)
 PASS_RESTRICTED = Feature(
     "SO_PASSPIDFD for sockets that can carry pidfds alone",
     Version(6, 16),
     _probe_restriction,
     rule=True,
 )
-DUMP_SOCKET = Feature("core dumps on a socket", Version(6, 16), _probe_dump, ("COREDUMP", "UNIX"))
+INET = Feature("AF_INET sockets", Version(2, 6), _probe_inet, ("INET",))
+DUMP_SOCKET = Feature(
+    "core dumps on a socket",
+    Version(6, 16),
+    _probe_dump,
+    ("COREDUMP", "ELF_CORE", "FILE_LOCKING"),
+)

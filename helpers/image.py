@@ -10,7 +10,7 @@ import os
 import struct
 
 from helpers.descriptor import Descriptor
-from helpers.uapi import MACHINE
+from helpers.uapi import ABI, IS_64BIT
 
 # for (;;) { n = read(0, buffer, 64); if (n <= 0) exit_group(0); write(1, buffer, n); }
 _CODE = {
@@ -30,19 +30,41 @@ _CODE = {
             "b8e70000000f05"
         ),  # mov eax, 231; syscall (exit_group)
     ),
+    "i386": (
+        3,  # EM_386
+        (
+            "31db"  # again: xor ebx, ebx
+            "8d4c24c0"  # lea ecx, [esp - 64]
+            "6a405a"  # push 64; pop edx
+            "6a0358cd80"  # push 3; pop eax; int 0x80 (read)
+            "85c07e0b"  # test eax, eax; jle end
+            "92"  # xchg eax, edx
+            "6a015b"  # push 1; pop ebx
+            "6a0458cd80"  # push 4; pop eax; int 0x80 (write)
+            "ebe3"  # jmp again
+            "31db"  # end: xor ebx, ebx
+            "b8fc000000cd80"  # mov eax, 252; int 0x80 (exit_group)
+        ),
+    ),
 }
 _BASE = 0x400000
-_HEADERS = 64 + 56
 
 
 def _elf(machine: int, code: bytes) -> bytes:
-    """A static little-endian 64-bit ELF file of one loadable segment that starts at its code."""
-    size = _HEADERS + len(code)
-    ident = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+    """A static little-endian ELF file of one loadable segment that starts at its code."""
+    headers, program = (64, 56) if IS_64BIT else (52, 32)
+    start, size = headers + program, headers + program + len(code)
+    ident = b"\x7fELF" + bytes([1 + IS_64BIT, 1, 1]) + bytes(9)
+    word = "Q" if IS_64BIT else "I"
+    sizes = (headers, program, 1, 0, 0, 0)
     header = struct.pack(
-        "<16sHHIQQQIHHHHHH", ident, 2, machine, 1, _BASE + _HEADERS, 64, 0, 0, 64, 56, 1, 0, 0, 0
+        f"<16sHHI{word * 3}I6H", ident, 2, machine, 1, _BASE + start, headers, 0, 0, *sizes
     )
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _BASE, _BASE, size, size, 0x1000)
+    # Type and flags (readable, executable), which stand apart in the 32-bit form.
+    if IS_64BIT:
+        segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _BASE, _BASE, size, size, 0x1000)
+    else:
+        segment = struct.pack("<IIIIIIII", 1, 0, _BASE, _BASE, size, size, 5, 0x1000)
     return header + segment + code
 
 
@@ -51,8 +73,8 @@ def make_echo() -> Descriptor | str:
 
     Raises ``FileNotFoundError`` where there is neither.
     """
-    if MACHINE in _CODE and struct.calcsize("P") == 8:
-        machine, code = _CODE[MACHINE]
+    if ABI in _CODE:
+        machine, code = _CODE[ABI]
         try:
             image = Descriptor(os.memfd_create("pidfd-echo"), "echo image")
         except OSError:  # no memfd_create(2), or vm.memfd_noexec forbids executable ones

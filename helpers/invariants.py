@@ -33,6 +33,8 @@ _SIGNAL_FIELDS = {b"SigBlk": "blocked", b"SigIgn": "ignored", b"SigCgt": "caught
 def take() -> Snapshot:
     """The state now."""
     zygote = process.zygote()
+    if os.getpid() == 1:
+        process.reap_orphans()
     return Snapshot(
         descriptors=frozenset(_descriptors(zygote.descriptors)),
         children=frozenset(zygote.strangers(procfs.children())),

@@ -62,6 +62,36 @@ def filters_calls() -> bool:
         return "\nSeccomp:\t2" in file.read()
 
 
+_SWITCHES = {
+    "/proc/sys/kernel/unprivileged_userns_clone": "0",  # Debian's
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1",
+}
+
+
+def what_forbids() -> str:
+    """What can have refused us something that the kernel has, as far as it can be told."""
+    found = [path for path, value in _SWITCHES.items() if _reads(path, value)]
+    if filters_calls():
+        found.append("seccomp")
+    if _in_chroot():  # where user namespaces are refused
+        found.append("the chroot")
+    if os.geteuid() != 0:
+        found.append("not being root")
+    return " or ".join([*found, "a security module"]) + " forbids it"
+
+
+def _reads(path: str, value: str) -> bool:
+    with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
+        return file.read().strip() == value
+    return False
+
+
+def _in_chroot() -> bool:
+    """Whether the mount that our root directory stands on is out of sight."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+        return not any(line.split()[4] == "/" for line in file)
+
+
 def is_configured(option: str) -> bool | None:
     """Whether `option` is built in or a module; None where the configuration is not to be had.
 

@@ -329,6 +329,15 @@ def end_all() -> None:
             group.beacon.close()
 
 
+def reap_orphans() -> None:
+    """As the first process of a container: reap what lost its parent and fell to us."""
+    for pid in zygote().strangers(procfs.children()):
+        try:
+            os.waitid(P_PID, pid, os.WEXITED | os.WNOHANG | WALL)
+        except ChildProcessError:  # reaped by now
+            pass
+
+
 def _end(group: ThreadGroup) -> None:
     try:
         os.kill(group.pid, signal.SIGKILL)

@@ -11,7 +11,7 @@ from helpers import journal, syscalls
 from helpers.descriptor import Descriptor
 from helpers.info import signal_name
 from helpers.pidfd import Pidfd
-from helpers.uapi import SI_QUEUE, PidfdFlag, Siginfo, SignalFlag
+from helpers.uapi import IS_64BIT, SI_KERNEL, SI_QUEUE, SI_USER, PidfdFlag, Siginfo, SignalFlag
 
 
 class SigInfo(NamedTuple):
@@ -23,6 +23,16 @@ class SigInfo(NamedTuple):
     uid: int = 0
     value: int = 0
     errno: int = 0
+
+
+def forged(number: int, code: int) -> SigInfo:
+    """A siginfo of `code` that claims to come from process 1, with all that the kernel passes on.
+
+    It copies the whole of it, but a 32-bit sender's by the layout that belongs to the code: of
+    those that a kill(2) or the kernel itself sends, no value.
+    """
+    by_layout = not IS_64BIT and code in (SI_USER, SI_KERNEL)
+    return SigInfo(number, code, pid=1, uid=os.getuid(), value=0 if by_layout else 42)
 
 
 def send(target: Descriptor, number: int) -> None:

@@ -15,7 +15,7 @@ import select
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from helpers.uapi import MACHINE, CloneArgs, CloneFlag, Iovec, PollFd, Siginfo
+from helpers.uapi import ABI, MACHINE, CloneArgs, CloneFlag, Iovec, PollFd, Siginfo
 
 # ctypes.CDLL drops the interpreter lock during a call, PyDLL would keep it: a leader that exits
 # alone by `syscall(SYS_exit)` must not take the lock of its subthreads with it.
@@ -50,15 +50,7 @@ _NUMBERS: Final = {
     "ppc64le": _POWERPC,
 }
 
-
-def _abi() -> str:
-    """The table of system calls in use: of a 32-bit interpreter on a 64-bit kernel, 32-bit."""
-    if ctypes.sizeof(ctypes.c_void_p) == 8:
-        return MACHINE
-    return {"x86_64": "i386", "i686": "i386"}.get(MACHINE, "arm")
-
-
-_NR_EXIT, _NR_CLONE, _NR_POLLS = _NUMBERS.get(_abi(), _GENERIC)
+_NR_EXIT, _NR_CLONE, _NR_POLLS = _NUMBERS.get(ABI, _GENERIC)
 SLEEPING_IN_POLL: Final = frozenset((*_NR_POLLS, 414, 441))
 """Numbers by which ``/proc/PID/syscall`` shows a task asleep in a poll or epoll call."""
 _WAITID: Final = {
@@ -69,7 +61,7 @@ _WAITID: Final = {
     "ppc64": 272,
     "ppc64le": 272,
 }
-SLEEPING_IN_WAITID: Final = frozenset((_WAITID.get(_abi(), 95),))
+SLEEPING_IN_WAITID: Final = frozenset((_WAITID.get(ABI, 95),))
 """The number by which ``/proc/PID/syscall`` shows a task asleep in ``waitid``."""
 
 _NR_RT_SIGACTION: Final = {
@@ -79,7 +71,7 @@ _NR_RT_SIGACTION: Final = {
     "s390x": 174,
     "ppc64": 173,
     "ppc64le": 173,
-}.get(_abi(), 134)
+}.get(ABI, 134)
 
 _NR_RT_SIGTIMEDWAIT: Final = {
     "x86_64": 128,
@@ -88,7 +80,7 @@ _NR_RT_SIGTIMEDWAIT: Final = {
     "s390x": 177,
     "ppc64": 176,
     "ppc64le": 176,
-}.get(_abi(), 137)
+}.get(ABI, 137)
 
 _libc.syscall.restype = _locked_libc.syscall.restype = ctypes.c_long
 

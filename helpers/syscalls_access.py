@@ -7,7 +7,8 @@ import os
 from typing import Final
 
 from helpers import syscalls
-from helpers.syscalls import _abi, _check, _libc
+from helpers.syscalls import _check, _libc
+from helpers.uapi import ABI
 
 _NR_KCMP: Final = {
     "x86_64": 312,
@@ -16,7 +17,7 @@ _NR_KCMP: Final = {
     "s390x": 343,
     "ppc64": 354,
     "ppc64le": 354,
-}.get(_abi(), 272)
+}.get(ABI, 272)
 _KCMP_FILE: Final = 0
 _CAPABILITY_VERSION_3: Final = 0x20080522
 

@@ -11,6 +11,10 @@ import os
 from enum import IntFlag
 
 MACHINE = os.uname().machine
+IS_64BIT = ctypes.sizeof(ctypes.c_void_p) == 8
+"""The word size of this interpreter, which a 64-bit kernel's may differ from."""
+ABI = MACHINE if IS_64BIT else {"x86_64": "i386", "i686": "i386"}.get(MACHINE, "arm")
+"""Whose system calls this interpreter makes: of a 32-bit one on a 64-bit kernel, 32-bit ones."""
 
 
 class Flags(IntFlag):

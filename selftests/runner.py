@@ -45,9 +45,8 @@ class Run(NamedTuple):
     def of(cls, command: list[str], **options: Any) -> Run:
         """Run `command` to its end."""
         options.setdefault("stdin", subprocess.DEVNULL)
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=False, **options
-        )
+        options.setdefault("timeout", 60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
         return cls(done.returncode, done.stdout, done.stderr)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import signal
 import struct
 import sys
 from typing import Callable, NoReturn
@@ -15,12 +16,13 @@ from typing import Callable, NoReturn
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from helpers import syscalls
-from helpers.uapi import MACHINE, PR_SET_NO_NEW_PRIVS, CloneFlag
+from helpers.uapi import MACHINE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, CloneFlag
 
 CANNOT = 77
 NOBODY = 65534
 
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
+_MNT_DETACH = 2
 
 # seccomp(2) by classic BPF: include/uapi/linux/{seccomp,bpf_common,prctl}.h.
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
@@ -28,14 +30,61 @@ _LOAD, _JUMP_EQUAL, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _NR_OFFSET, _ARGUMENT_OFFSET = 0, 16 + (0 if sys.byteorder == "little" else 4)
 
-_CLONE, _UNSHARE = {"x86_64": (56, 272)}.get(MACHINE, (220, 97))
+_IS_X86 = MACHINE == "x86_64"
+_CLONE, _UNSHARE = (56, 272) if _IS_X86 else (220, 97)
 _NAMESPACES = int(CloneFlag.NEWUSER)
 CALLS = {
     "pidfd_open": [(syscalls.NR_PIDFD_OPEN, 0)],
     "pidfd_send_signal": [(syscalls.NR_PIDFD_SEND_SIGNAL, 0)],
     "clone3": [(syscalls.NR_CLONE3, 0)],
     "user namespaces": [(_CLONE, _NAMESPACES), (_UNSHARE, _NAMESPACES)],
+    "everything of pidfds": [
+        (number, 0)
+        for number in (
+            syscalls.NR_PIDFD_OPEN,
+            syscalls.NR_PIDFD_SEND_SIGNAL,
+            syscalls.NR_PIDFD_GETFD,
+            syscalls.NR_CLONE3,
+            syscalls.NR_CLOSE_RANGE,
+            syscalls.NR_PROCESS_MADVISE,
+            syscalls.NR_PROCESS_MRELEASE,
+        )
+    ],
 }
+"""What can be forbidden: numbers, each with the bits of its first argument that it is about."""
+
+# What container runtimes refuse a process without CAP_SYS_ADMIN (Docker's default profile, as
+# well as podman's): these flags to clone, and clone3, whose flags a filter cannot see. Then calls
+# that go with CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.
+_ANY_NAMESPACE = 0x7E020000
+_REFUSED = (
+    # kcmp, open_by_handle_at, setns, mount, umount2, unshare, sethostname, setdomainname
+    *(
+        (312, 304, 308, 165, 166, 272, 170, 171)
+        if _IS_X86
+        else (272, 265, 268, 40, 39, 97, 161, 162)
+    ),
+    syscalls.NR_PIDFD_GETFD,
+    syscalls.NR_PROCESS_MADVISE,
+    *range(syscalls.NR_OPEN_TREE, syscalls.NR_PIDFD_OPEN),  # the mount calls of v5.2
+)
+_CONTAINER = [
+    (syscalls.NR_CLONE3, 0, errno.ENOSYS),
+    (_CLONE, _ANY_NAMESPACE, errno.EPERM),
+    *((number, 0, errno.EPERM) for number in _REFUSED),
+]
+# Of a profile from before pidfds were known, which refuses what it does not know.
+_OLD_CONTAINER = [
+    *_CONTAINER,
+    (syscalls.NR_PIDFD_OPEN, 0, errno.EPERM),
+    (syscalls.NR_PIDFD_SEND_SIGNAL, 0, errno.EPERM),
+    (syscalls.NR_CLOSE_RANGE, 0, errno.EPERM),
+    (syscalls.NR_PROCESS_MRELEASE, 0, errno.EPERM),
+]
+# CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW,
+# SYS_CHROOT, MKNOD, AUDIT_WRITE, SETFCAP: what root has in a container.
+_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31)
+_PR_CAPBSET_DROP, _LAST_CAPABILITY = 24, 40
 
 
 class _Program(ctypes.Structure):
@@ -44,8 +93,13 @@ class _Program(ctypes.Structure):
 
 def forbid(call: str, error: int) -> None:
     """Let the kernel answer `call`, a key of `CALLS`, with `error` from now on."""
+    _filter([(number, bits, error) for number, bits in CALLS[call]])
+
+
+def _filter(rules: list[tuple[int, int, int]]) -> None:
+    """Refuse calls by number, all or those with any of some bits in the first argument."""
     lines = [(_LOAD, 0, 0, _NR_OFFSET)]
-    for number, bits in CALLS[call]:
+    for number, bits, error in rules:
         if bits:
             lines += [
                 (_JUMP_EQUAL, 0, 4, number),
@@ -63,6 +117,98 @@ def forbid(call: str, error: int) -> None:
     _libc(ctypes.CDLL(None, use_errno=True).prctl)(
         _PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), ctypes.byref(program)
     )
+
+
+def container(profile: str = "new") -> None:
+    """Be in a container as runtimes make them: namespaces, few capabilities, a seccomp filter."""
+    _enter_container()
+    _keep_capabilities()
+    _filter(_CONTAINER if profile == "new" else _OLD_CONTAINER)
+
+
+def _enter_container() -> None:
+    own_mounts()
+    syscalls.unshare(CloneFlag.NEWPID | CloneFlag.NEWIPC | CloneFlag.NEWUTS)
+    _go_on_as_pid_1()
+    _mount("proc", "/proc", "proc")
+    _mount("/proc/sys", "/proc/sys", None, _MS_BIND)
+    _mount("/proc/sys", "/proc/sys", None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY)
+
+
+def another_root(root: str) -> None:
+    """Be in a tree with a system of its own: the project at /suite, pytest at /site."""
+    import pytest  # a part of what the tree is given; nothing else here needs it
+
+    own_mounts()
+    _mount(root, root, None, _MS_BIND)
+    site = os.path.dirname(os.path.dirname(pytest.__file__))
+    project = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for source, name in (
+        ("/proc", "proc"), ("/sys", "sys"), ("/dev", "dev"), (project, "suite"), (site, "site"),
+    ):  # fmt: skip
+        os.makedirs(f"{root}/{name}", exist_ok=True)
+        _mount(source, f"{root}/{name}", None, _MS_BIND | _MS_REC)
+    os.chdir(root)
+    libc = ctypes.CDLL(None, use_errno=True)
+    _libc(libc.pivot_root)(b".", b".")
+    _libc(libc.umount2)(b".", _MNT_DETACH)
+    os.chdir("/suite")
+    os.environ.update(PYTHONPATH="/site", PATH="/usr/bin:/bin", TMPDIR="/tmp", HOME="/tmp")
+
+
+def _go_on_as_pid_1() -> None:
+    """Go on in a child, and pass its end on."""
+    child = os.fork()
+    if child:
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        os._exit(status if status >= 0 else 128 - status)
+    syscalls.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _keep_capabilities() -> None:
+    for number in range(_LAST_CAPABILITY + 1):
+        if number not in _CAPABILITIES:
+            syscalls.prctl(_PR_CAPBSET_DROP, number)
+    kept = sum(1 << number for number in _CAPABILITIES)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    sets = (ctypes.c_uint32 * 6)(kept, kept, 0)
+    _libc(ctypes.CDLL(None, use_errno=True).capset)(header, sets)
+
+
+def root_of_a_user_namespace(limit: str = "") -> None:
+    """Be root in a user namespace with many ids, which may have `limit` more of them inside."""
+    read, write = os.pipe()
+    parent = os.getpid()
+    child = os.fork()
+    if not child:
+        os.read(read, 1)
+        for name in ("uid_map", "gid_map"):
+            with open(f"/proc/{parent}/{name}", "w", encoding="ascii") as file:
+                file.write("0 0 65536")
+        os._exit(0)
+    syscalls.unshare(CloneFlag.NEWUSER)
+    os.write(write, b"!")
+    if os.waitpid(child, 0)[1]:
+        raise OSError(errno.EPERM, "ids cannot be mapped")
+    os.close(read)
+    os.close(write)
+    if limit:
+        with open("/proc/sys/user/max_user_namespaces", "w", encoding="ascii") as file:
+            file.write(limit)
+
+
+def hidden_processes() -> None:
+    """Be an ordinary user to whom /proc shows no processes but his own."""
+    own_mounts()
+    _mount("proc", "/proc", "proc", 0, "hidepid=2")
+    as_nobody()
+
+
+def container_user(profile: str = "new") -> None:
+    """Be an ordinary user in a container."""
+    _enter_container()
+    as_nobody()
+    _filter(_CONTAINER if profile == "new" else _OLD_CONTAINER)
 
 
 def without_proc() -> None:
@@ -92,10 +238,28 @@ def full_disk(path: str) -> None:
 
 
 def as_nobody() -> None:
-    """Be an ordinary user."""
+    """Be an ordinary user, who may run this interpreter wherever it is installed."""
+    if os.geteuid() == 0:
+        own_mounts()
+        for path in {sys.executable, os.path.realpath(sys.executable)}:
+            _let_others_in(path)
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
+
+
+def _let_others_in(path: str) -> None:
+    """Cover each directory above `path` that others may not search, but for the way on."""
+    parts = path.split("/")
+    for depth in range(2, len(parts)):
+        directory, inner = "/".join(parts[:depth]), "/".join(parts[: depth + 1])
+        if os.stat(directory).st_mode & 0o001 or os.path.isfile(inner):
+            continue
+        way_on = os.open(inner, os.O_PATH)
+        _mount("none", directory, "tmpfs", 0, "mode=755")
+        os.mkdir(inner)
+        _mount(f"/proc/self/fd/{way_on}", inner, None, _MS_BIND)
+        os.close(way_on)
 
 
 def without_network() -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 
 from helpers.uapi import MACHINE
-from selftests import sandbox
 from selftests.runner import ROOT, Project, Run
 
 MADE_UP = """
@@ -134,6 +133,5 @@ def test_sandbox_really_forbids() -> None:
     """Or the tests above would prove nothing."""
     code = "import os; os.close(os.pidfd_open(os.getpid()))"
     command = [sys.executable, str(ROOT / "selftests/sandbox.py"), "forbid", "pidfd_open", "13"]
-    assert set(sandbox.CALLS) == {"pidfd_open", "pidfd_send_signal", "clone3", "user namespaces"}
     done = Run.of([*command, "--", sys.executable, "-c", code])
     assert "PermissionError: [Errno 13]" in done.err

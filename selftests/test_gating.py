@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 
@@ -96,7 +97,12 @@ def test_a_lost_rule_is_left_to_its_own_tests() -> None:
         (
             errno.EPERM,
             False,
-            Forbidden("call() gives EPERM: seccomp or a security module forbids it"),
+            Forbidden("call() gives EPERM: a guard forbids it"),
+        ),
+        (
+            errno.ENOSPC,
+            False,
+            Forbidden("call() gives ENOSPC: a limit in /proc/sys/user/ is reached or set to 0"),
         ),
     ],
 )
@@ -105,7 +111,27 @@ def test_errno_of_a_probe_tells_absent_from_forbidden(
 ) -> None:
     """ENOSYS is the kernel's word, unless a filter can have put it into its mouth."""
     monkeypatch.setattr(kernel, "filters_calls", lambda: filtered)
+    monkeypatch.setattr(kernel, "what_forbids", lambda: "a guard forbids it")
     assert features._judge(error, "call()", (errno.ENOSYS,)) == due
+
+
+@pytest.mark.parametrize(
+    ("filtered", "user", "told"),
+    [
+        (False, 0, "a security module forbids it"),
+        (True, 0, "seccomp or a security module forbids it"),
+        (False, 1000, "not being root or a security module forbids it"),
+    ],
+)
+def test_what_can_have_forbidden_something_is_named(
+    filtered: bool, user: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what cannot have been is not."""
+    monkeypatch.setattr(kernel, "filters_calls", lambda: filtered)
+    monkeypatch.setattr(kernel, "_SWITCHES", {})
+    monkeypatch.setattr(kernel, "_in_chroot", lambda: False)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    assert kernel.what_forbids() == told
 
 
 def test_probe_that_cannot_tell_is_an_error() -> None:

@@ -28,7 +28,7 @@ def uapi_of(machine: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("machine", ["x86_64", "aarch64", "riscv64", "s390x"])
+@pytest.mark.parametrize("machine", ["x86_64", "i686", "armv7l", "aarch64", "riscv64", "s390x"])
 @pytest.mark.parametrize(
     ("size", "number"), [(64, 0xC040FF0B), (72, 0xC048FF0B), (80, 0xC050FF0B), (88, 0xC058FF0B)]
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from vmtest import images, machine, matrix, results, table
+from vmtest import images, machine, matrix, pinned, results, table
 from vmtest.errors import UserError
 from vmtest.guestrun import GuestRun, Settings, sweep
 from vmtest.images import Kernel
@@ -41,6 +41,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--boot-timeout", type=float, default=120.0, help="seconds (120)")
     parser.add_argument(
         "--silence", type=float, default=180.0, help="seconds without news that mean a hang (180)"
+    )
+    parser.add_argument("--user", action="store_true", help="run as an ordinary user, not as root")
+    parser.add_argument(
+        "--pins",
+        type=Path,
+        metavar="DIR",
+        help="fail a kernel on which anything is skipped that is not in DIR's list for it and "
+        "the user",
+    )
+    parser.add_argument(
+        "--write-pins", action="store_true", help="write those lists instead, to be read and kept"
     )
     parser.add_argument(
         "--results", type=Path, default=Path("results"), help="directory for JSON and logs"
@@ -79,6 +90,8 @@ def kernels(options: argparse.Namespace) -> list[Kernel]:
     seen: dict[str, int] = {}
     unique = []
     for kernel in found:
+        if options.user:
+            kernel = kernel._replace(label=f"{kernel.label} user")
         seen[kernel.label] = number = seen.get(kernel.label, 0) + 1
         label = kernel.label if number == 1 else f"{kernel.label} ({number})"
         unique.append(kernel._replace(label=label))
@@ -159,6 +172,7 @@ def _collect(options: argparse.Namespace, arguments: Sequence[str]) -> list[Kern
         silence=options.silence,
         arguments=tuple(arguments),
         keep=options.results,
+        ordinary_user=options.user,
     )
     cores = len(os.sched_getaffinity(0))
     jobs = options.jobs or side_by_side(cores, _free_memory(), options.memory)
@@ -170,8 +184,15 @@ def main(words: Sequence[str]) -> int:
     split = words.index("--") if "--" in words else len(words)
     options = _parser().parse_args(words[:split])
     try:
+        if options.write_pins and not options.pins:
+            raise UserError("--write-pins needs --pins=DIR to write to")
         with _ending_by_exception():
             found = _collect(options, words[split + 1 :])
+        for result in found if options.pins else ():
+            if options.write_pins:
+                pinned.write(result, options.pins)
+            else:
+                pinned.compare(result, options.pins, whole=not words[split + 1 :])
         if options.table:
             options.table.write_text(table.markdown(found), encoding="utf-8")
     except UserError as error:

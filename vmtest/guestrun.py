@@ -15,6 +15,7 @@ from vmtest.images import Kernel
 from vmtest.machine import Machine
 from vmtest.results import KernelResult
 
+ORDINARY_USER = 1000
 _TAIL = 25
 
 
@@ -28,6 +29,7 @@ class Settings(NamedTuple):
     silence: float = 180.0
     arguments: tuple[str, ...] = ()
     keep: Path | None = None
+    ordinary_user: bool = False
 
 
 def sweep() -> None:
@@ -54,6 +56,7 @@ class GuestRun:
             origin=kernel.origin,
             release=kernel.release,
             accelerator="kvm" if settings.kvm else "tcg",
+            user="user" if settings.ordinary_user else "root",
         )
 
     def _start(self) -> None:
@@ -64,13 +67,14 @@ class GuestRun:
             "argv": [python, "-m", "pytest", *arguments],
             "env": {
                 "PATH": "/usr/bin:/bin",
-                "HOME": "/root",
+                "HOME": "/tmp" if self._settings.ordinary_user else "/root",
                 "LANG": "C.UTF-8",
                 "PYTHONPATH": f"{root.SITE}:{root.SUITE}",
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "VMTEST_RESULTS": machine.RESULTS,
             },
             "cwd": root.SUITE,
+            "uid": ORDINARY_USER if self._settings.ordinary_user else 0,
             "results": machine.RESULTS,
             "output": machine.OUTPUT,
         }

@@ -55,6 +55,7 @@ class KernelResult:
     origin: str
     release: str
     accelerator: str
+    user: str = "root"
     end: str = ""
     code: int | None = None
     boots: int = 1
@@ -67,6 +68,7 @@ class KernelResult:
     errors: list[Case] = field(default_factory=list)
     features: list[Feature] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    unpinned: list[str] = field(default_factory=list)
     tail: list[str] = field(default_factory=list)
 
     def take(self, record: dict[str, Any]) -> None:
@@ -120,7 +122,8 @@ class KernelResult:
         """The code of pytest inside; 1 where it gave none, or the kernel has something to say."""
         if self.end != FINISHED or self.code is None or self.code < 0:
             return 1
-        return self.code or int(any(test.outcome == FAILED for test in self.tests))
+        failed = any(test.outcome == FAILED for test in self.tests)
+        return self.code or int(failed or bool(self.unpinned))
 
     def write(self, path: Path) -> None:
         """Keep it."""

@@ -35,7 +35,7 @@ SITE = "/site"
 _PLUGINS = ("pytest", "pytest-timeout", "pytest-xdist")
 _UNUSED = {"test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "venv",
            "site-packages", "dist-packages", "pydoc_data", "distutils", "__pycache__"}  # fmt: skip
-_FORMAT = 1
+_FORMAT = 2
 _LARGEST = 1 << 20
 
 
@@ -145,8 +145,12 @@ def _skeleton(writer: cpio.Writer) -> None:
     writer.directories(["/proc", "/sys", "/dev", "/run", "/mnt", "/root", "/etc", "/newroot"])
     writer.directories(["/tmp", "/var/tmp"], 0o1777)
     writer.device("/dev/console", 5, 1)
-    writer.file("/etc/passwd", b"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
-    writer.file("/etc/group", b"root:x:0:\nnogroup:x:65534:\n")
+    writer.file(
+        "/etc/passwd",
+        b"root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n"
+        b"nobody:x:65534:65534::/:/bin/sh\n",
+    )
+    writer.file("/etc/group", b"root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n")
     writer.file("/etc/hosts", b"127.0.0.1 localhost\n")
 
 

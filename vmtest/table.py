@@ -77,6 +77,7 @@ def _troubles(result: KernelResult) -> str:
     for test in [*result.errors, *result.tests]:
         if test.outcome == FAILED:
             lines.append(f"  FAILED {test.name}: {_short(test.why or test.text)}")
+    lines += [f"  not as pinned: {line}" for line in result.unpinned]
     if result.end != FINISHED:
         lines.append(f"  it {result.end}; the last lines of its console:")
         lines += [f"    {line}" for line in result.tail]
@@ -121,12 +122,14 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _kernels(found: list[KernelResult]) -> str:
-    head = ["kernel", "release", "from", "by", "end", *OUTCOMES, "boot s", "all s"]
+    head = ["kernel", "release", "from", "by", "as", "end", *OUTCOMES, "boot s", "all s"]
     out = _row(head) + _row(["---"] * len(head))
     for r in found:
         numbers = [str(r.count(outcome)) for outcome in OUTCOMES]
         times = [f"{r.boot_seconds:.1f}", f"{r.seconds:.0f}"]
-        out += _row([r.label, r.release, r.origin, r.accelerator, _end(r), *numbers, *times])
+        out += _row(
+            [r.label, r.release, r.origin, r.accelerator, r.user, _end(r), *numbers, *times]
+        )
     return out
 
 

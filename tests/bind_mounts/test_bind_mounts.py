@@ -16,6 +16,7 @@ import pytest
 from helpers import features, filesystem, syscalls
 from helpers.expect import refused
 from helpers.features_files import BIND_MOUNT, GENERATION, PIDFS, REOPEN
+from helpers.features_process import SEND_SIGNAL
 from helpers.gating import needs
 from helpers.info import Killed
 from helpers.pidfd import Pidfd
@@ -61,6 +62,7 @@ def test_reopened_pidfd_is_the_same_file(child: ThreadGroup, scope: PidfdFlag) -
     assert not pidfd.status_flags & PidfdFlag.NONBLOCK
 
 
+@needs(SEND_SIGNAL)
 @needs(REOPEN)
 @_SCOPES
 def test_reopened_pidfd_works(child: ThreadGroup, scope: PidfdFlag) -> None:
@@ -102,6 +104,7 @@ def test_mounted_pidfd_opens_to_the_same_file(
     assert filesystem.generation(opened) == filesystem.generation(pidfd)
 
 
+@needs(SEND_SIGNAL)
 @needs(features.USER_NAMESPACE, BIND_MOUNT, REOPEN, features.INFO_EXIT)
 def test_mounted_pidfd_works(mounter: Thread, child: ThreadGroup, target: str) -> None:
     """What a mounted pidfd opens to is a pidfd: it signals, polls and tells how it ended.
@@ -132,6 +135,7 @@ def test_mount_keeps_what_is_known_of_a_reaped_process(
     assert opened.info(InfoMask.EXIT).exit == Killed(signal.SIGKILL)
 
 
+@needs(SEND_SIGNAL)
 @needs(features.USER_NAMESPACE, BIND_MOUNT)
 def test_detached_mount_is_the_same_file(mounter: Thread, child: ThreadGroup) -> None:
     """A detached mount of a pidfd is the same file, but no pidfd by itself: EBADF.

@@ -116,6 +116,7 @@ def test_clone3_stores_the_tid_at_an_address_of_its_own(child: ThreadGroup) -> N
     assert made.parent_tid == made.tid
 
 
+@needs(features_process.SEND_SIGNAL)
 @needs(features_process.PID_NAMESPACE)
 @pytest.mark.parametrize("call", CALLS)
 def test_the_pidfd_sees_into_a_new_pid_namespace(call: Call) -> None:

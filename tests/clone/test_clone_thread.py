@@ -38,6 +38,7 @@ def test_the_pidfd_is_of_the_new_thread(child: ThreadGroup) -> None:
     assert (info.pid, info.tgid) == (made.tid, child.pid)
 
 
+@needs(features_process.SEND_SIGNAL)
 def test_a_signal_by_the_pidfd_reaches_that_thread_alone(child: ThreadGroup) -> None:
     """Its scope is the thread, so a blocked signal stays pending there and not on the group.
 
@@ -48,6 +49,7 @@ def test_a_signal_by_the_pidfd_reaches_that_thread_alone(child: ThreadGroup) -> 
     assert procfs.pending_signals(child.pid, made.tid) == ({signal.SIGUSR2}, set())
 
 
+@needs(features_process.SEND_SIGNAL)
 @needs(features_process.POLL_HUP)
 def test_the_pidfd_tells_the_end_of_that_thread_alone(
     child: ThreadGroup, watch: Callable[..., Watcher]
@@ -65,6 +67,7 @@ def test_the_pidfd_tells_the_end_of_that_thread_alone(
     assert child.leader.call(os.getpid) == child.pid
 
 
+@needs(features_process.SEND_SIGNAL)
 @needs(features.INFO_EXIT)
 def test_the_pidfd_keeps_the_exit_status_of_that_thread(child: ThreadGroup) -> None:
     """What a thread exits with is to be had from its pidfd, and from nothing else.

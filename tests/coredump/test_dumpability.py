@@ -31,8 +31,8 @@ def test_live_process_is_told_with_its_dumpability(
 
     Beyond the C suite.
     """
+    record = records.of_task(child.leader)  # before /proc may hide it (hidepid)
     child.leader.call(rights.set_dumpable, dumpable)
-    record = records.of_task(child.leader)
     found = child.pidfd().info(InfoMask.COREDUMP)
     assert found == record._replace(mask=record.mask | InfoMask.COREDUMP, coredump=due)
 

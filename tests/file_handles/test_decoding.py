@@ -13,6 +13,7 @@ from helpers import features, filesystem, procfs
 from helpers.descriptor import Descriptor
 from helpers.expect import refused
 from helpers.features_files import FILE_HANDLE, HANDLE_CLOEXEC, HANDLE_THREAD
+from helpers.features_process import SEND_SIGNAL
 from helpers.gating import needs
 from helpers.info import Killed
 from helpers.pidfd import Pidfd
@@ -24,6 +25,7 @@ pytestmark = needs(FILE_HANDLE)
 _NAMESPACES = CloneFlag.NEWUSER | CloneFlag.NEWPID
 
 
+@needs(SEND_SIGNAL)
 @pytest.mark.parametrize(
     "flags",
     [

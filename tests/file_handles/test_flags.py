@@ -10,7 +10,7 @@ import pytest
 
 from helpers import filesystem
 from helpers.expect import refused
-from helpers.features_files import FILE_HANDLE, HANDLE_THREAD
+from helpers.features_files import FILE_HANDLE, GENERATION, HANDLE_THREAD
 from helpers.gating import needs
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
@@ -122,6 +122,7 @@ def test_handle_to_compare_by_can_be_opened(anchor: Pidfd, child: ThreadGroup) -
     assert filesystem.identity(opened) == filesystem.identity(pidfd)
 
 
+@needs(GENERATION)
 def test_handle_is_the_inode_number(child: ThreadGroup) -> None:
     """The handle is the process's 64-bit number: generation and inode number in one.
 

@@ -12,6 +12,7 @@ from helpers import features, filesystem, syscalls
 from helpers.descriptor import open_file
 from helpers.expect import refused
 from helpers.features_files import FILE_HANDLE, PIDFS_ROOT
+from helpers.features_process import SEND_SIGNAL
 from helpers.filesystem import Handle
 from helpers.gating import needs
 from helpers.pidfd import Pidfd
@@ -73,6 +74,7 @@ def test_other_numbers_lead_nowhere(child: ThreadGroup, number: int) -> None:
         filesystem.open_handle(number, handle)
 
 
+@needs(SEND_SIGNAL)
 @needs(PIDFS_ROOT)
 def test_root_of_pidfs_is_no_descriptor(child: ThreadGroup) -> None:
     """``FD_PIDFS_ROOT`` means nothing to other calls: EBADF.

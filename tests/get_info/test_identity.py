@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from helpers import credentials, features, namespaces, procfs, records
+from helpers import credentials, features, features_namespaces, namespaces, procfs, records
 from helpers.gating import needs
 from helpers.info import Ids
 from helpers.pidfd import Pidfd
@@ -15,7 +15,7 @@ from helpers.uapi import CloneFlag
 pytestmark = needs(features.GET_INFO)
 
 
-@needs(features.USER_NAMESPACE)
+@needs(features_namespaces.ID_MAPPING)
 def test_ids_are_told_as_the_callers_user_namespace_maps_them(
     child: ThreadGroup, spawn: Callable[..., ThreadGroup]
 ) -> None:

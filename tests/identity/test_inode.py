@@ -10,7 +10,7 @@ import pytest
 
 from helpers import clone, features, filesystem, reaping
 from helpers.features_files import GENERATION, PIDFS
-from helpers.features_process import CLONE3, SET_TID, pid_1
+from helpers.features_process import CLONE3, SEND_SIGNAL, SET_TID, pid_1
 from helpers.gating import needs
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
@@ -138,6 +138,7 @@ def test_inode_of_the_leader_passes_to_the_thread_that_execs(child: ThreadGroup)
     assert identity == filesystem.identity(leader) != filesystem.identity(subthread)
 
 
+@needs(SEND_SIGNAL)
 @needs(CLONE3, SET_TID, GENERATION)
 def test_recycled_pid_has_another_inode() -> None:
     """A new process of an old number is another file, although the number is the same.

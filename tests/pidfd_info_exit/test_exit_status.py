@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Sequence
 
 import pytest
 
-from helpers import coredump, features, records
+from helpers import coredump, crashes, features, records
+from helpers.features_process import SEND_SIGNAL
 from helpers.gating import needs
 from helpers.info import Exited, Killed
 from helpers.process import ThreadGroup
@@ -102,12 +102,14 @@ def test_core_dump_is_told(spawn: Callable[..., ThreadGroup], number: int) -> No
     """
     child = spawn(CloneFlag.NEWUSER | CloneFlag.NEWNS)
     pidfd = child.pidfd()
-    child.leader.call(coredump.allow_in_private, os.geteuid(), os.getegid())
-    child.kill(number)
+    with crashes.unkept(child) as discard:
+        child.kill(number)
+        discard()
     assert child.reap() == Killed(number, core_dumped=True)
     assert pidfd.info(InfoMask.EXIT) == records.of_reaped(Killed(number, core_dumped=True))
 
 
+@needs(SEND_SIGNAL)
 @needs(features.CORE_DUMP)
 def test_core_dump_of_a_subthread_is_told_of_its_process(
     spawn: Callable[..., ThreadGroup],
@@ -120,8 +122,9 @@ def test_core_dump_of_a_subthread_is_told_of_its_process(
     child = spawn(CloneFlag.NEWUSER | CloneFlag.NEWNS)
     thread = child.spawn_thread()
     pidfds = child.pidfd(), thread.pidfd(PidfdFlag.THREAD)
-    child.leader.call(coredump.allow_in_private, os.geteuid(), os.getegid())
-    pidfds[1].send_signal(signal.SIGQUIT)
+    with crashes.unkept(child) as discard:
+        pidfds[1].send_signal(signal.SIGQUIT)
+        discard()
     outcome = Killed(signal.SIGQUIT, core_dumped=True)
     assert child.reap() == outcome
     due = records.of_reaped(outcome)

@@ -30,6 +30,7 @@ SCOPES = [
 ]
 
 
+@needs(features_process.SEND_SIGNAL)
 def test_each_of_many_children_killed_by_pidfd_notifies(
     spawn: Callable[..., ThreadGroup], watch: Callable[..., Watcher]
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_child_that_the_kernel_reaps_hangs_up(
     watcher.assert_notified(HUP)
 
 
+@needs(features_process.SEND_SIGNAL)
 @pytest.mark.parametrize("how", How, ids=lambda how: how.value)
 def test_every_sleeper_on_one_pidfd_wakes(
     how: How, child: ThreadGroup, watch: Callable[..., Watcher]

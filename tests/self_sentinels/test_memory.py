@@ -39,6 +39,7 @@ def test_thread_sentinel_advises_where_the_leader_has_exited(group: ThreadGroup)
     assert found == ["dropped", "kept"]
 
 
+@needs(features.PIDFD_OPEN)
 @advises
 def test_group_sentinel_finds_no_memory_where_the_leader_has_exited(group: ThreadGroup) -> None:
     """The group sentinel is the leader, as a pidfd of the process is: without memory, ESRCH.

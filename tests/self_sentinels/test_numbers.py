@@ -18,7 +18,7 @@ from helpers.sentinels import (
 )
 from helpers.uapi import PIDFD_SELF_THREAD_GROUP, PIDFD_SELF_THREAD_GROUP_V6_15
 
-pytestmark = needs(features.SELF_SENTINELS)
+pytestmark = needs(features.PIDFD_OPEN, features.SELF_SENTINELS)
 
 CALLS = [
     "pidfd_send_signal",

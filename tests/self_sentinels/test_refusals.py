@@ -14,7 +14,7 @@ from helpers.sentinels import Call, Sentinel, answer, answers_to_caller
 from helpers.syscalls import poll
 from helpers.uapi import PollEvent
 
-pytestmark = needs(features.SELF_SENTINELS)
+pytestmark = needs(features.PIDFD_OPEN, features.SELF_SENTINELS)
 
 HIGHEST = (1 << 31) - 1
 

@@ -26,7 +26,7 @@ own_code = pytest.mark.parametrize("code", [SI_QUEUE, SI_ASYNCIO], ids=["SI_QUEU
 
 def forged(code: int) -> SigInfo:
     """A siginfo of `code` that claims to come from process 1."""
-    return SigInfo(SIGUSR1, code, pid=1, uid=os.getuid(), value=42)
+    return signals.forged(SIGUSR1, code)
 
 
 def send(

@@ -124,7 +124,13 @@ def test_negative_room_is_invalid(child: ThreadGroup) -> None:
     assert procfs.own_descriptors() == before
 
 
-@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET], ids=["AF_UNIX", "AF_INET"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(socket.AF_UNIX, id="AF_UNIX"),
+        pytest.param(socket.AF_INET, id="AF_INET", marks=needs(features_sockets.INET)),
+    ],
+)
 def test_socket_without_a_peer_has_no_pidfd(family: socket.AddressFamily) -> None:
     """A socket that is not connected, or of a family without credentials, gives ENODATA.
 

@@ -42,6 +42,7 @@ def test_an_exit_is_told_with_its_status(status: int, child: ThreadGroup) -> Non
     assert tuple(pidfd.waitid(os.WEXITED) or ()) == told(child, os.CLD_EXITED, status)
 
 
+@needs(features_process.SEND_SIGNAL)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
 def test_a_death_is_told_with_its_signal(number: int, child: ThreadGroup) -> None:
     """A killed child is told as such, with the signal where an exit has its status.
@@ -54,6 +55,7 @@ def test_a_death_is_told_with_its_signal(number: int, child: ThreadGroup) -> Non
     assert tuple(pidfd.waitid(os.WEXITED) or ()) == told(child, os.CLD_KILLED, number)
 
 
+@needs(features_process.SEND_SIGNAL)
 def test_a_stopped_child_that_is_killed_is_told_as_killed(child: ThreadGroup) -> None:
     """SIGKILL needs no SIGCONT before it; the stop that nobody asked for is told no more.
 
@@ -69,6 +71,7 @@ def test_a_stopped_child_that_is_killed_is_told_as_killed(child: ThreadGroup) ->
     )
 
 
+@needs(features_process.SEND_SIGNAL)
 def test_a_stop_and_a_continue_are_told(child: ThreadGroup) -> None:
     """Each is told once, to who asks for it.
 
@@ -86,6 +89,7 @@ def test_a_stop_and_a_continue_are_told(child: ThreadGroup) -> None:
     assert pidfd.waitid(os.WCONTINUED | os.WNOHANG) is None
 
 
+@needs(features_process.SEND_SIGNAL)
 def test_a_stop_is_not_told_to_who_waits_for_the_end(child: ThreadGroup) -> None:
     """Only the states asked for are told.
 
@@ -97,6 +101,7 @@ def test_a_stop_is_not_told_to_who_waits_for_the_end(child: ThreadGroup) -> None
     assert pidfd.waitid(os.WEXITED | os.WCONTINUED | os.WNOHANG) is None
 
 
+@needs(features_process.SEND_SIGNAL)
 def test_a_stop_that_was_only_looked_at_is_told_again(child: ThreadGroup) -> None:
     """WNOWAIT leaves the state as it is.
 

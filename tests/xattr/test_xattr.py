@@ -13,7 +13,7 @@ from helpers import clone, filesystem, reaping, syscalls
 from helpers.expect import refused
 from helpers.features import PIDFD_THREAD
 from helpers.features_files import FILE_HANDLE, REOPEN, XATTR
-from helpers.features_process import CLONE3, SET_TID, pid_1
+from helpers.features_process import CLONE3, SEND_SIGNAL, SET_TID, pid_1
 from helpers.gating import needs
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
@@ -147,6 +147,7 @@ def test_no_other_task_has_them(child: ThreadGroup, spawn: Callable[..., ThreadG
     assert [_all(other) for other in others] == [{}, {}, {}]
 
 
+@needs(SEND_SIGNAL)
 @needs(CLONE3, SET_TID)
 def test_recycled_pid_begins_without_any() -> None:
     """A new process of an old number does not inherit the attributes of the old one.

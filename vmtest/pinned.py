@@ -1,0 +1,41 @@
+"""Holds what was skipped on a kernel against the lists of ``helpers.pins``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from helpers import pins
+from helpers.kernel import parse_release
+from vmtest.errors import UserError
+from vmtest.results import FINISHED, SKIPPED, KernelResult
+
+
+def list_of(result: KernelResult, directory: Path) -> Path:
+    """The list for the kernel and the user of a result."""
+    return directory / pins.file_name(parse_release(result.release), root=result.user == "root")
+
+
+def skips(result: KernelResult) -> pins.Skips:
+    """What was skipped."""
+    return pins.of_cases((test.name, test.why) for test in result.tests if test.outcome == SKIPPED)
+
+
+def compare(result: KernelResult, directory: Path, *, whole: bool) -> None:
+    """Note in a result how it differs from its list, which must be there."""
+    file = list_of(result, directory)
+    try:
+        pinned = pins.parse(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"no list {file}: make one with --write-pins, and read it") from error
+    if result.end != FINISHED:  # which is said already
+        return
+    seen = None if whole else {pins.function(test.name) for test in result.tests}
+    result.unpinned = pins.differences(pinned, skips(result), seen=seen)
+
+
+def write(result: KernelResult, directory: Path) -> None:
+    """Make the list of a result anew."""
+    if result.end != FINISHED:
+        raise UserError(f"{result.label} {result.end}: no list can be made of that")
+    directory.mkdir(parents=True, exist_ok=True)
+    list_of(result, directory).write_text(pins.render(skips(result)), encoding="utf-8")
