@@ -1,17 +1,38 @@
-"""Tools to break `helpers.syscalls`, the boundary between the tests and the kernel."""
+"""Tools to break what stands between the tests and the kernel, and to mend it again.
+
+What is broken is a function by its name: ``"ioctl"`` for one of `helpers.syscalls`, ``"os.fstat"``
+or ``"socket.getsockopt"`` where the suite goes by the standard library.
+"""
 
 from __future__ import annotations
 
 import errno
+import functools
 import os
+import select
+import socket
 from collections.abc import Callable
+from types import FunctionType, ModuleType
 from typing import Any, NoReturn
 
-from helpers import procfs, syscalls
-from helpers.uapi import GET_INFO_NUMBER, PIDFS_IOCTL_MAGIC, InfoMask, PidfdInfoStruct, PollEvent
+from helpers import syscalls, syscalls_access
 
 Real = Callable[..., Any]
-Edit = Callable[[PidfdInfoStruct, InfoMask], None]
+Broken = Callable[..., Any]
+
+_PLACES: dict[str, Any] = {"os": os, "select": select, "socket": socket.socket}
+_undo: list[Callable[[], object]] = []
+
+
+def mend() -> None:
+    """Undo all that was broken in this process."""
+    while _undo:
+        _undo.pop()()
+
+
+def at_mend(action: Callable[[], object]) -> None:
+    """Do something more when the fault is over."""
+    _undo.append(action)
 
 
 def fail(number: int) -> NoReturn:
@@ -19,92 +40,82 @@ def fail(number: int) -> NoReturn:
     raise OSError(number, os.strerror(number))
 
 
-def wrap(name: str, broken: Callable[..., Any]) -> None:
-    """Put `broken` in the place of one function of `helpers.syscalls`; it is given the real one."""
-    real: Real = getattr(syscalls, name)
-    setattr(syscalls, name, lambda *args: broken(real, *args))
+def wrap(name: str, broken: Broken) -> None:
+    """Put `broken` in the place of a function; it is given the real one, and the arguments."""
+    place, _, short = name.rpartition(".")
+    if place:
+        owner = _PLACES[place]
+        real = getattr(owner, short)
+
+        @functools.wraps(real, assigned=("__name__", "__qualname__", "__doc__"))
+        def instead(*args: Any, **more: Any) -> Any:
+            return broken(real, *args, **more)
+
+        instead.__module__ = place  # by which it travels to a child
+        replace(owner, short, instead)
+        return
+    module = syscalls if hasattr(syscalls, name) else syscalls_access
+    rewrite(module, getattr(module, name), broken)
+
+
+def rewrite(module: ModuleType, function: Any, broken: Broken) -> None:
+    """Give `function` another body: who holds it already, or is sent it, has the fault too."""
+    code = function.__code__
+    real = FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
+    real.__kwdefaults__ = function.__kwdefaults__
+    hook = f"_fault_{len(_undo)}_{function.__name__}"
+    body: dict[str, Any] = {}
+    exec(f"def instead(*args, **more): return {hook}(*args, **more)", body)
+    setattr(module, hook, functools.partial(broken, real))
+    function.__code__ = body["instead"].__code__
+
+    def undo() -> None:
+        function.__code__ = code
+
+    _undo.append(undo)
+
+
+def replace(owner: Any, name: str, value: Any) -> None:
+    """Give a module or class another attribute."""
+    missing = object()
+    before = vars(owner).get(name, missing)
+    setattr(owner, name, value)
+    if before is missing:
+        _undo.append(lambda: delattr(owner, name))
+    else:
+        _undo.append(lambda: setattr(owner, name, before))
 
 
 def swap_errno(name: str, found: int, told: int) -> None:
     """Let a call tell another errno than the kernel's."""
+    instead_of_errno(name, found, lambda real, *args, **more: fail(told))
 
-    def broken(real: Real, *args: Any) -> Any:
+
+def accept(name: str, *errnos: int, result: Callable[[], Any] = lambda: None) -> None:
+    """Let a call that fails with one of `errnos` look as if it were done."""
+    for number in errnos:
+        instead_of_errno(name, number, lambda real, *args, **more: result())
+
+
+def instead_of_errno(name: str, number: int, otherwise: Broken) -> None:
+    """Do something else where a call fails with errno `number`."""
+
+    def broken(real: Real, *args: Any, **more: Any) -> Any:
         try:
-            return real(*args)
+            return real(*args, **more)
         except OSError as error:
-            if error.errno == found:
-                fail(told)
-            raise
+            if error.errno != number:
+                raise
+        return otherwise(real, *args, **more)
 
     wrap(name, broken)
 
 
-def is_get_info(request: int) -> bool:
-    """Whether an ioctl is ``PIDFD_GET_INFO``, of whatever structure size."""
-    return request & 0xFFFF == PIDFS_IOCTL_MAGIC << 8 | GET_INFO_NUMBER
+def null() -> int:
+    """A descriptor that stands for nothing in particular."""
+    return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
 
-def edit_info(edit: Edit) -> None:
-    """Change what ``PIDFD_GET_INFO`` answers; `edit` is given the answer and what was asked."""
-
-    def broken(real: Real, fd: int, request: int, argument: int | None = None) -> int:
-        if not is_get_info(request) or not argument:
-            return int(real(fd, request, argument))
-        answer = PidfdInfoStruct.from_address(argument)
-        asked = InfoMask(answer.mask)
-        result = int(real(fd, request, argument))
-        edit(answer, asked)
-        return result
-
-    wrap("ioctl", broken)
-
-
-def target(fd: int) -> int:
-    """Pid that a pidfd refers to; 0 if it is another descriptor, -1 once the task is reaped."""
-    try:
-        with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as file:
-            lines = dict(line.split(":", 1) for line in file)
-    except (OSError, ValueError):
-        return 0
-    return int(lines.get("Pid", "0"))
-
-
-def state(fd: int) -> str | None:
-    """State letter of a pidfd's task, None once it is reaped."""
-    pid = target(fd)
-    return procfs.task_state(pid) if pid > 0 else None
-
-
-def edit_events(edit: Callable[[int, int], int]) -> None:
-    """Change what poll and epoll say; `edit` is given a pidfd and its events, and gives events.
-
-    Sleepers are woken every now and then to be asked again, so that a fault can wake them.
-    """
-    slice_ms = 5
-
-    def again(wait: Callable[[int], dict[int, int]], fds: set[int], timeout: int) -> dict[int, int]:
-        left = timeout
-        while True:
-            events = wait(slice_ms if left < 0 else min(slice_ms, left))
-            events = {**dict.fromkeys(fds, 0), **events}
-            told = {fd: edit(fd, found) if target(fd) else found for fd, found in events.items()}
-            if any(told.values()) or 0 <= left <= slice_ms:
-                return told
-            left -= slice_ms
-
-    def poll(real: Real, fds: dict[int, int], timeout_ms: int) -> dict[int, int]:
-        return again(lambda ms: real(fds, ms), set(fds), timeout_ms)
-
-    def epoll_wait(real: Real, epoll: Any, timeout_ms: int) -> dict[int, int]:
-        with open(f"/proc/self/fdinfo/{epoll.fileno()}", encoding="ascii") as file:
-            fds = {int(line.split()[1]) for line in file if line.startswith("tfd:")}
-        return {
-            fd: ev for fd, ev in again(lambda ms: real(epoll, ms), fds, timeout_ms).items() if ev
-        }
-
-    wrap("poll", poll)
-    wrap("epoll_wait", epoll_wait)
-
-
-IN, HUP = int(PollEvent.IN), int(PollEvent.HUP)
-ESRCH, EBADF, EINVAL, EPERM = errno.ESRCH, errno.EBADF, errno.EINVAL, errno.EPERM
+EACCES, EAGAIN, EBADF, ECHILD = errno.EACCES, errno.EAGAIN, errno.EBADF, errno.ECHILD
+EFAULT, EINVAL, EMFILE, ENOENT = errno.EFAULT, errno.EINVAL, errno.EMFILE, errno.ENOENT
+ENOTDIR, EPERM, ESRCH, ESTALE = errno.ENOTDIR, errno.EPERM, errno.ESRCH, errno.ESTALE
