@@ -1,0 +1,225 @@
+"""Which steps may be taken now: for each step of `ThreadGroups` the arguments to choose from.
+
+The simplest come first, since a search that shrinks prefers them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from helpers.model.steps import ThreadGroups
+from helpers.model.tasks import Group, Sigchld, Task
+
+Arguments = dict[str, Any]
+
+MOST_GROUPS, MOST_THREADS, MOST_PIDFDS = 4, 4, 8
+STATUSES = (0, 3, 255)
+SIGNALS = ("SIGKILL", "SIGTERM", "SIGSTOP", "SIGCONT")
+
+MOVES: dict[str, Callable[[ThreadGroups], list[Arguments]]] = {}
+
+
+def move(candidates: Callable[[ThreadGroups], Iterator[Arguments]]) -> None:
+    """Enter the step of this name."""
+    MOVES[candidates.__name__] = lambda state: [*candidates(state)]
+
+
+def groups(state: ThreadGroups) -> list[Group]:
+    """Those of which something is left."""
+    return [group for group in state.spec.groups if not group.is_reaped]
+
+
+def actors(state: ThreadGroups) -> list[Task]:
+    """Tasks that take orders."""
+    return [
+        task
+        for group in groups(state)
+        if not group.stopped and not group.executed
+        for task in group.living
+    ]
+
+
+def ends_in_order(state: ThreadGroups, group: Group) -> bool:
+    """Whether it is certain who hears of the ends of its descendants when `group` ends at once.
+
+    A child that is killed by the end of one thread, while others still end, is told of to their
+    group or to the reaper, whichever is first; and it matters where the group discards children.
+    """
+    children = [
+        child for child in groups(state) if child.parent in group.threads and child.living
+    ]
+    if group.sigchld is not Sigchld.DEFAULT and len(group.living) > 1 and children:
+        return False
+    return all(ends_in_order(state, child) for child in children)
+
+
+def mortal(state: ThreadGroups) -> list[Group]:
+    """Those that may be ended at once."""
+    return [group for group in groups(state) if ends_in_order(state, group)]
+
+
+@move
+def spawn(state: ThreadGroups) -> Iterator[Arguments]:
+    if len(groups(state)) < MOST_GROUPS:
+        yield {}
+
+
+@move
+def spawn_namespace(state: ThreadGroups) -> Iterator[Arguments]:
+    if len(groups(state)) < MOST_GROUPS:
+        yield {}
+
+
+@move
+def fork(state: ThreadGroups) -> Iterator[Arguments]:
+    if len(groups(state)) < MOST_GROUPS:
+        for task in actors(state):
+            yield {"by": task}
+
+
+@move
+def make_thread(state: ThreadGroups) -> Iterator[Arguments]:
+    for task in actors(state):
+        if len(task.group.living) < MOST_THREADS:
+            yield {"by": task}
+
+
+@move
+def exit(state: ThreadGroups) -> Iterator[Arguments]:  # noqa: A001
+    for task in actors(state):
+        if len(task.group.living) > 1 or task.group in mortal(state):
+            for status in STATUSES:
+                yield {"thread": task, "status": status}
+
+
+@move
+def exit_group(state: ThreadGroups) -> Iterator[Arguments]:
+    for task in actors(state):
+        if task.group in mortal(state):
+            for status in STATUSES:
+                yield {"by": task, "status": status}
+
+
+@move
+def execute(state: ThreadGroups) -> Iterator[Arguments]:
+    for task in actors(state):
+        # Whether children end before the flags of the handler go is not certain.
+        if task.group.sigchld is not Sigchld.NO_ZOMBIES or task.group in mortal(state):
+            yield {"by": task}
+
+
+@move
+def fail_to_execute(state: ThreadGroups) -> Iterator[Arguments]:
+    for task in actors(state):
+        yield {"by": task}
+
+
+@move
+def discard_children(state: ThreadGroups) -> Iterator[Arguments]:
+    for task in actors(state):
+        yield {"by": task, "sigchld": Sigchld.NO_ZOMBIES}
+        if task is task.group.threads[0]:  # Python sets handlers in its first thread only
+            yield {"by": task, "sigchld": Sigchld.IGNORED}
+
+
+@move
+def kill(state: ThreadGroups) -> Iterator[Arguments]:
+    for group in mortal(state):
+        yield {"group": group}
+
+
+@move
+def terminate(state: ThreadGroups) -> Iterator[Arguments]:
+    for group in mortal(state):
+        yield {"group": group}
+
+
+@move
+def stop(state: ThreadGroups) -> Iterator[Arguments]:
+    for group in groups(state):
+        yield {"group": group}
+
+
+@move
+def resume(state: ThreadGroups) -> Iterator[Arguments]:
+    for group in groups(state):
+        if not group.terminating or group in mortal(state):
+            yield {"group": group}
+
+
+@move
+def signal_by(state: ThreadGroups) -> Iterator[Arguments]:
+    for pidfd in state.pidfds:
+        task = pidfd.pid.task
+        if task is None or task.group in mortal(state):
+            for name in SIGNALS:
+                yield {"pidfd": pidfd, "name": name}
+
+
+def _waiters(state: ThreadGroups, child: Group) -> list[Task]:
+    """The parent if it takes orders, and others, which are none of its parents."""
+    waiters = [state.test.leader, *actors(state)]
+    waiters.sort(key=lambda task: child.parent is None or task.group is not child.parent.group)
+    return [task for task in waiters if task.group.namespace in child.leader.pid.numbers][:3]
+
+
+@move
+def reap(state: ThreadGroups) -> Iterator[Arguments]:
+    for child in groups(state):
+        for task in _waiters(state, child):
+            yield {"child": child, "by": task}
+
+
+@move
+def take_news(state: ThreadGroups) -> Iterator[Arguments]:
+    for child in groups(state):
+        for task in _waiters(state, child):
+            yield {"child": child, "by": task}
+
+
+@move
+def reap_by(state: ThreadGroups) -> Iterator[Arguments]:
+    for pidfd in state.pidfds:
+        yield {"pidfd": pidfd, "by": state.test.leader}
+        task = pidfd.pid.task
+        for waiter in actors(state):
+            if task and task.group.parent and waiter.group is task.group.parent.group:
+                yield {"pidfd": pidfd, "by": waiter}
+
+
+@move
+def open(state: ThreadGroups) -> Iterator[Arguments]:  # noqa: A001
+    if len(state.pidfds) < MOST_PIDFDS:
+        for group in state.spec.groups[-MOST_GROUPS:]:
+            for task in group.threads:
+                yield {"task": task, "thread": False}
+                yield {"task": task, "thread": True}
+
+
+@move
+def duplicate(state: ThreadGroups) -> Iterator[Arguments]:
+    if len(state.pidfds) < MOST_PIDFDS:
+        for pidfd in state.pidfds:
+            yield {"pidfd": pidfd}
+
+
+@move
+def send_and_return(state: ThreadGroups) -> Iterator[Arguments]:
+    if len(state.pidfds) < MOST_PIDFDS:
+        for pidfd in state.pidfds:
+            for task in actors(state):
+                yield {"pidfd": pidfd, "to": task}
+
+
+@move
+def ask_from(state: ThreadGroups) -> Iterator[Arguments]:
+    for pidfd in state.pidfds:
+        for task in actors(state):
+            yield {"pidfd": pidfd, "by": task}
+
+
+@move
+def close(state: ThreadGroups) -> Iterator[Arguments]:
+    for pidfd in state.pidfds:
+        yield {"pidfd": pidfd}
