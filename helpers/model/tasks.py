@@ -25,6 +25,9 @@ class Sigchld(Enum):
     IGNORED = "SIG_IGN"
     NO_ZOMBIES = "SA_NOCLDWAIT"
 
+    def __repr__(self) -> str:
+        return str(self)
+
 
 class Report(Enum):
     """News of a group that its parent has not yet taken by ``waitid``."""
