@@ -8,7 +8,6 @@ from typing import ClassVar, NamedTuple
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     precondition,
@@ -19,8 +18,9 @@ from hypothesis.stateful import (
 from helpers import journal, process
 from helpers.model import orders
 from helpers.model.differences import Disagreement
-from helpers.model.moves import MOVES
+from helpers.model.moves import choices
 from helpers.model.settling import Stuck
+from helpers.model.shrinking import Found, replay, shorten
 from helpers.model.steps import ThreadGroups
 
 _STEPS_A_RUN, _RUNS_A_BATCH = 40, 10
@@ -28,7 +28,7 @@ _SETTINGS = settings(
     stateful_step_count=_STEPS_A_RUN,
     deadline=None,
     database=None,
-    phases=[Phase.generate, Phase.shrink],
+    phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
     report_multiple_bugs=False,
     print_blob=False,
@@ -45,17 +45,11 @@ class Effort(NamedTuple):
         return f"{self.steps} steps in {self.seconds:.1f} s, {self.steps / self.seconds:.0f} a second"
 
 
-class _Failure(NamedTuple):
-    error: BaseException
-    script: list[str]
-
-
 class Search(RuleBasedStateMachine):
     """Runs of steps; each begins with nothing."""
 
     taken: ClassVar[int] = 0
-    first: ClassVar[_Failure | None] = None
-    last: ClassVar[_Failure | None] = None
+    found: ClassVar[Found | None] = None
 
     def __init__(self) -> None:
         """Begin a run."""
@@ -63,17 +57,16 @@ class Search(RuleBasedStateMachine):
         journal.clear()
         self.state = ThreadGroups()
 
-    def take(self, name: str, choose: Callable[[int], int]) -> None:
-        """Take the step of this name, with such arguments as `choose` chooses from so many."""
+    def take(self, rule: str, choose: Callable[[int], int]) -> None:
+        """Take a step by a rule of `moves.RULES`; `choose` chooses one of so many."""
         kind = type(self)
-        candidates = MOVES[name](self.state)
-        arguments = candidates[choose(len(candidates))]
+        candidates = choices(self.state, rule)
+        name, arguments = candidates[choose(len(candidates))]
         kind.taken += 1
         try:
             getattr(self.state, name)(**arguments)
         except BaseException as error:
-            kind.last = _Failure(error, self.state.script)
-            kind.first = kind.first or kind.last
+            kind.found = kind.found or Found(error, self.state.script)
             raise
 
     def teardown(self) -> None:
@@ -82,7 +75,7 @@ class Search(RuleBasedStateMachine):
 
 
 def _rule(name: str) -> Callable[..., None]:
-    @precondition(lambda self: MOVES[name](self.state))
+    @precondition(lambda self: choices(self.state, name))
     @rule(data=st.data())
     def take(self: Search, data: st.DataObject) -> None:
         self.take(name, lambda count: data.draw(st.integers(0, count - 1)))
@@ -90,45 +83,51 @@ def _rule(name: str) -> Callable[..., None]:
     return take
 
 
-def search(names: Sequence[str], steps: int, number: int, seconds: float) -> Effort:
-    """Take so many of the steps of these names, for so long at most; `number` is the seed.
+def search(rules: Sequence[str], steps: int, number: int, seconds: float) -> Effort:
+    """Take so many steps by some of `moves.RULES`, for so long at most; `number` is the seed.
 
-    Raises `Disagreement` with the shortest sequence that was found.
+    Raises `Disagreement` with a short sequence that leads to it.
     """
+    __tracebackhide__ = True
     process.zygote().call(orders.prepare)
-    rules = {name: _rule(name) for name in names}
+    methods = {name: _rule(name) for name in rules}
     start = time.monotonic()
     taken = 0
     while taken < steps and time.monotonic() - start < seconds:
         # A batch at a time: Hypothesis remembers all that it has tried, and time may run out.
-        kind = seed(number)(type("Batch", (Search,), dict(rules)))
+        kind = seed(number)(type("Batch", (Search,), dict(methods)))
         runs = min(_RUNS_A_BATCH, -(-(steps - taken) // _STEPS_A_RUN))
         try:
             run_state_machine_as_test(kind, settings=settings(_SETTINGS, max_examples=runs))
-        except (Exception, Stuck) as error:
-            text = _render(kind, error, f"--model-seed={number}")
-            raise Disagreement(text) from (None if isinstance(error, Disagreement) else error)
+        except (Exception, Stuck):
+            if kind.found is None:
+                raise
+            raise Disagreement(_explain(kind.found, number)) from None
         taken, number = taken + kind.taken, number + 1
     return Effort(taken, time.monotonic() - start)
 
 
-def _render(kind: type[Search], error: BaseException, again: str) -> str:
+def _explain(found: Found, number: int) -> str:
     """What was found, and a test of it."""
-    failure = kind.first if isinstance(error, Flaky) else kind.last
-    if failure is None:
-        return f"the search failed: {error!r}"
-    lines = [str(failure.error)]
-    if isinstance(error, Flaky):
-        lines.append("It was seen once, and not when the same steps were taken again: a race.")
-    else:
-        lines.append(f"It takes {len(failure.script)} steps ({again}); as a test:")
+    lines = []
+    if not isinstance(found.error, Stuck):  # which would be waited for each time
+        again = replay(found.script)
+        if again is None:
+            lines = ["This was seen once, and not when the same steps were taken again:"]
+        else:
+            found = shorten(again)
+            found = replay(found.script) or found  # for the journal
     lines += [
+        str(found.error) or repr(found.error),
+        "",
+        f"The steps as a test (found with --model-seed={number}):",
         "",
         "    from helpers.model.steps import ThreadGroups",
         "    from helpers.model.tasks import Sigchld",
         "",
+        "",
         "    def test_sequence() -> None:",
         "        with ThreadGroups() as state:",
-        *(f"            {line}" for line in failure.script),
+        *(f"            {taken}" for taken in found.script),
     ]
     return "\n".join(lines)

@@ -223,3 +223,33 @@ def ask_from(state: ThreadGroups) -> Iterator[Arguments]:
 def close(state: ThreadGroups) -> Iterator[Arguments]:
     for pidfd in state.pidfds:
         yield {"pidfd": pidfd}
+
+
+RULES: dict[str, tuple[str, ...]] = {
+    "spawn": ("spawn",),
+    "spawn_namespace": ("spawn_namespace",),
+    "fork": ("fork",),
+    "make_thread": ("make_thread",),
+    "make_another_thread": ("make_thread",),
+    "exit": ("exit",),
+    "exit_group": ("exit_group",),
+    "execute": ("execute",),
+    "fail_to_execute": ("fail_to_execute",),
+    "discard_children": ("discard_children",),
+    "signal": ("kill", "terminate", "stop", "resume"),
+    "signal_by": ("signal_by",),
+    "wait": ("reap", "take_news"),
+    "wait_by": ("reap_by",),
+    "open": ("open",),
+    "open_another": ("open",),
+    "open_a_third": ("open",),
+    "copy": ("duplicate", "send_and_return"),
+    "ask_from": ("ask_from",),
+    "close": ("close",),
+}
+"""What a search chooses from, all as likely: steps that are alike, and some more than once."""
+
+
+def choices(state: ThreadGroups, rule: str) -> list[tuple[str, Arguments]]:
+    """What may be done now by a rule of `RULES`."""
+    return [(name, arguments) for name in RULES[rule] for arguments in MOVES[name](state)]

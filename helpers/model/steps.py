@@ -9,9 +9,9 @@ import errno
 import functools
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from helpers import agent, cgroup, journal, process, procfs, reaping, syscalls
 from helpers.model import differences, orders, settling
@@ -29,18 +29,30 @@ Step = TypeVar("Step", bound=Callable[..., Any])
 NOT_EXECUTABLE = "/"
 
 
+class Taken(NamedTuple):
+    """A step that was taken, or was not finished; prints as the line of a test."""
+
+    name: str
+    arguments: Mapping[str, object]
+    result: object = None
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.result!r} = {self.text}" if self.result else self.text
+
+
 def step(method: Step) -> Step:
     """Write the call into the script, let all come to rest, and compare what can be asked."""
 
     @functools.wraps(method)
     def taken(self: ThreadGroups, **arguments: object) -> object:
         words = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-        line = f"state.{method.__name__}({words})"
-        self.script.append(line)
-        journal.record("test", line)
+        text = f"state.{method.__name__}({words})"  # now: what a task is called may change
+        entry = Taken(method.__name__, arguments, None, text)
+        self.script.append(entry)
+        journal.record("test", str(entry))
         result = method(self, **arguments)
-        if result is not None:
-            self.script[-1] = f"{result!r} = {line}"
+        self.script[-1] = entry._replace(result=result)
         self.settle()
         return result
 
@@ -52,7 +64,7 @@ class ThreadGroups:
 
     def __init__(self) -> None:
         """Begin with the test alone, which adopts the orphans among its descendants."""
-        self.script: list[str] = []
+        self.script: list[Taken] = []
         self._outside = Namespace(*procfs.ids(os.getpid()))
         self._inside = Namespace(*_ids_inside(self._outside))
         self.spec = Kernel(os.getpid(), self._outside, _own_cgroup())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from helpers import features, features_process
 from helpers.gating import needs
-from helpers.model.moves import MOVES
+from helpers.model.moves import RULES
 
 pytestmark = needs(
     features.PIDFD_THREAD,
@@ -25,7 +25,7 @@ def test_every_pidfd_answers_as_specified_whatever_tasks_do(search: Search) -> N
 
     Beyond the C suite.
     """
-    search(*(name for name in MOVES if name != "spawn_namespace"))
+    search(*(name for name in RULES if name != "spawn_namespace"))
 
 
 @needs(features_process.PID_NAMESPACE)
@@ -34,4 +34,4 @@ def test_every_pidfd_answers_as_specified_in_pid_namespaces(search: Search) -> N
 
     Beyond the C suite.
     """
-    search(*MOVES)
+    search(*RULES)
