@@ -42,7 +42,9 @@ class Effort(NamedTuple):
     seconds: float
 
     def __str__(self) -> str:
-        return f"{self.steps} steps in {self.seconds:.1f} s, {self.steps / self.seconds:.0f} a second"
+        return (
+            f"{self.steps} steps in {self.seconds:.1f} s, {self.steps / self.seconds:.0f} a second"
+        )
 
 
 class Search(RuleBasedStateMachine):
@@ -75,7 +77,7 @@ class Search(RuleBasedStateMachine):
 
 
 def _rule(name: str) -> Callable[..., None]:
-    @precondition(lambda self: choices(self.state, name))
+    @precondition(lambda self: bool(choices(self.state, name)))
     @rule(data=st.data())
     def take(self: Search, data: st.DataObject) -> None:
         self.take(name, lambda count: data.draw(st.integers(0, count - 1)))
@@ -95,7 +97,7 @@ def search(rules: Sequence[str], steps: int, number: int, seconds: float) -> Eff
     taken = 0
     while taken < steps and time.monotonic() - start < seconds:
         # A batch at a time: Hypothesis remembers all that it has tried, and time may run out.
-        kind = seed(number)(type("Batch", (Search,), dict(methods)))
+        kind: type[Search] = seed(number)(type("Batch", (Search,), dict(methods)))
         runs = min(_RUNS_A_BATCH, -(-(steps - taken) // _STEPS_A_RUN))
         try:
             run_state_machine_as_test(kind, settings=settings(_SETTINGS, max_examples=runs))

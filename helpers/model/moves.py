@@ -20,9 +20,9 @@ SIGNALS = ("SIGKILL", "SIGTERM", "SIGSTOP", "SIGCONT")
 MOVES: dict[str, Callable[[ThreadGroups], list[Arguments]]] = {}
 
 
-def move(candidates: Callable[[ThreadGroups], Iterator[Arguments]]) -> None:
-    """Enter the step of this name."""
-    MOVES[candidates.__name__] = lambda state: [*candidates(state)]
+def _move(candidates: Callable[[ThreadGroups], Iterator[Arguments]]) -> None:
+    """Enter the step of this name, without the underscore."""
+    MOVES[candidates.__name__[1:]] = lambda state: [*candidates(state)]
 
 
 def groups(state: ThreadGroups) -> list[Group]:
@@ -46,9 +46,7 @@ def ends_in_order(state: ThreadGroups, group: Group) -> bool:
     A child that is killed by the end of one thread, while others still end, is told of to their
     group or to the reaper, whichever is first; and it matters where the group discards children.
     """
-    children = [
-        child for child in groups(state) if child.parent in group.threads and child.living
-    ]
+    children = [child for child in groups(state) if child.parent in group.threads and child.living]
     if group.sigchld is not Sigchld.DEFAULT and len(group.living) > 1 and children:
         return False
     return all(ends_in_order(state, child) for child in children)
@@ -59,97 +57,97 @@ def mortal(state: ThreadGroups) -> list[Group]:
     return [group for group in groups(state) if ends_in_order(state, group)]
 
 
-@move
-def spawn(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _spawn(state: ThreadGroups) -> Iterator[Arguments]:
     if len(groups(state)) < MOST_GROUPS:
         yield {}
 
 
-@move
-def spawn_namespace(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _spawn_namespace(state: ThreadGroups) -> Iterator[Arguments]:
     if len(groups(state)) < MOST_GROUPS:
         yield {}
 
 
-@move
-def fork(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _fork(state: ThreadGroups) -> Iterator[Arguments]:
     if len(groups(state)) < MOST_GROUPS:
         for task in actors(state):
             yield {"by": task}
 
 
-@move
-def make_thread(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _make_thread(state: ThreadGroups) -> Iterator[Arguments]:
     for task in actors(state):
         if len(task.group.living) < MOST_THREADS:
             yield {"by": task}
 
 
-@move
-def exit(state: ThreadGroups) -> Iterator[Arguments]:  # noqa: A001
+@_move
+def _exit(state: ThreadGroups) -> Iterator[Arguments]:
     for task in actors(state):
         if len(task.group.living) > 1 or task.group in mortal(state):
             for status in STATUSES:
                 yield {"thread": task, "status": status}
 
 
-@move
-def exit_group(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _exit_group(state: ThreadGroups) -> Iterator[Arguments]:
     for task in actors(state):
         if task.group in mortal(state):
             for status in STATUSES:
                 yield {"by": task, "status": status}
 
 
-@move
-def execute(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _execute(state: ThreadGroups) -> Iterator[Arguments]:
     for task in actors(state):
         # Whether children end before the flags of the handler go is not certain.
         if task.group.sigchld is not Sigchld.NO_ZOMBIES or task.group in mortal(state):
             yield {"by": task}
 
 
-@move
-def fail_to_execute(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _fail_to_execute(state: ThreadGroups) -> Iterator[Arguments]:
     for task in actors(state):
         yield {"by": task}
 
 
-@move
-def discard_children(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _discard_children(state: ThreadGroups) -> Iterator[Arguments]:
     for task in actors(state):
         yield {"by": task, "sigchld": Sigchld.NO_ZOMBIES}
         if task is task.group.threads[0]:  # Python sets handlers in its first thread only
             yield {"by": task, "sigchld": Sigchld.IGNORED}
 
 
-@move
-def kill(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _kill(state: ThreadGroups) -> Iterator[Arguments]:
     for group in mortal(state):
         yield {"group": group}
 
 
-@move
-def terminate(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _terminate(state: ThreadGroups) -> Iterator[Arguments]:
     for group in mortal(state):
         yield {"group": group}
 
 
-@move
-def stop(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _stop(state: ThreadGroups) -> Iterator[Arguments]:
     for group in groups(state):
         yield {"group": group}
 
 
-@move
-def resume(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _resume(state: ThreadGroups) -> Iterator[Arguments]:
     for group in groups(state):
         if not group.terminating or group in mortal(state):
             yield {"group": group}
 
 
-@move
-def signal_by(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _signal_by(state: ThreadGroups) -> Iterator[Arguments]:
     for pidfd in state.pidfds:
         task = pidfd.pid.task
         if task is None or task.group in mortal(state):
@@ -164,22 +162,22 @@ def _waiters(state: ThreadGroups, child: Group) -> list[Task]:
     return [task for task in waiters if task.group.namespace in child.leader.pid.numbers][:3]
 
 
-@move
-def reap(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _reap(state: ThreadGroups) -> Iterator[Arguments]:
     for child in groups(state):
         for task in _waiters(state, child):
             yield {"child": child, "by": task}
 
 
-@move
-def take_news(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _take_news(state: ThreadGroups) -> Iterator[Arguments]:
     for child in groups(state):
         for task in _waiters(state, child):
             yield {"child": child, "by": task}
 
 
-@move
-def reap_by(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _reap_by(state: ThreadGroups) -> Iterator[Arguments]:
     for pidfd in state.pidfds:
         yield {"pidfd": pidfd, "by": state.test.leader}
         task = pidfd.pid.task
@@ -188,8 +186,8 @@ def reap_by(state: ThreadGroups) -> Iterator[Arguments]:
                 yield {"pidfd": pidfd, "by": waiter}
 
 
-@move
-def open(state: ThreadGroups) -> Iterator[Arguments]:  # noqa: A001
+@_move
+def _open(state: ThreadGroups) -> Iterator[Arguments]:
     if len(state.pidfds) < MOST_PIDFDS:
         for group in state.spec.groups[-MOST_GROUPS:]:
             for task in group.threads:
@@ -197,30 +195,30 @@ def open(state: ThreadGroups) -> Iterator[Arguments]:  # noqa: A001
                 yield {"task": task, "thread": True}
 
 
-@move
-def duplicate(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _duplicate(state: ThreadGroups) -> Iterator[Arguments]:
     if len(state.pidfds) < MOST_PIDFDS:
         for pidfd in state.pidfds:
             yield {"pidfd": pidfd}
 
 
-@move
-def send_and_return(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _send_and_return(state: ThreadGroups) -> Iterator[Arguments]:
     if len(state.pidfds) < MOST_PIDFDS:
         for pidfd in state.pidfds:
             for task in actors(state):
                 yield {"pidfd": pidfd, "to": task}
 
 
-@move
-def ask_from(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _ask_from(state: ThreadGroups) -> Iterator[Arguments]:
     for pidfd in state.pidfds:
         for task in actors(state):
             yield {"pidfd": pidfd, "by": task}
 
 
-@move
-def close(state: ThreadGroups) -> Iterator[Arguments]:
+@_move
+def _close(state: ThreadGroups) -> Iterator[Arguments]:
     for pidfd in state.pidfds:
         yield {"pidfd": pidfd}
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
+from helpers import deadline
+
 DEFAULT_STEPS, DEFAULT_SECONDS = 1000, 3.0
 _SLOWEST = 20  # steps a second
 
@@ -48,4 +50,5 @@ def allow_time(item: pytest.Item) -> None:
     """Let a long search last longer than other tests may."""
     steps = item.config.getoption("model_steps")
     if steps is not None:
-        item.add_marker(pytest.mark.timeout(120 + steps / _SLOWEST))
+        slowness = item.config.getoption("deadline") / deadline.DEFAULT_SECONDS
+        item.add_marker(pytest.mark.timeout((120 + steps / _SLOWEST) * slowness))

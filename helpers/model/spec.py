@@ -176,7 +176,7 @@ class Kernel:
         return init.living[0] if init and init.living else self.test.leader
 
     def _end_namespace(self, init: Group) -> None:
-        """The first process ends: it waits until all others are killed, and reaped by the kernel."""
+        """The first process ends, when all others are killed and the kernel has reaped them."""
         init.sigchld = Sigchld.IGNORED
         others = [group for group in self.groups if group.namespace is init.namespace]
         for group in others:

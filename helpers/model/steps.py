@@ -14,17 +14,18 @@ from types import TracebackType
 from typing import Any, NamedTuple, TypeVar, cast
 
 from helpers import agent, cgroup, journal, process, procfs, reaping, syscalls
+from helpers.info import Ids
 from helpers.model import differences, orders, settling
 from helpers.model.answers import attempt, told
 from helpers.model.settling import Settling
 from helpers.model.spec import Kernel
-from helpers.info import Ids
 from helpers.model.tasks import Group, Namespace, Pidfd, Report, Sigchld, Task
 from helpers.pidfd import Pidfd as RealPidfd
 from helpers.process import Thread, ThreadGroup
 from helpers.uapi import P_PID, PR_SET_CHILD_SUBREAPER, CloneFlag, InfoMask, PidfdFlag
 
 Step = TypeVar("Step", bound=Callable[..., Any])
+_Self = TypeVar("_Self", bound="ThreadGroups")
 
 NOT_EXECUTABLE = "/"
 
@@ -297,7 +298,7 @@ class ThreadGroups:
         process.end_all()
         syscalls.prctl(PR_SET_CHILD_SUBREAPER, 0)
 
-    def __enter__(self) -> ThreadGroups:
+    def __enter__(self: _Self) -> _Self:
         return self
 
     def __exit__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from helpers.info import Ids, Outcome
 
@@ -40,7 +40,7 @@ class Told(NamedTuple):
     """What ``waitid`` says: of which child, by its number for the caller, and what."""
 
     pid: int
-    news: Union[Outcome, Report]
+    news: Outcome | Report
 
 
 @dataclass(eq=False)
