@@ -13,7 +13,7 @@ from helpers.model.tasks import Group, Sigchld, Task
 
 Arguments = dict[str, Any]
 
-MOST_GROUPS, MOST_THREADS, MOST_PIDFDS = 4, 4, 8
+MOST_GROUPS, MOST_THREADS, MOST_PIDFDS = 4, 4, 8  # alive; twice as many groups with zombies
 STATUSES = (0, 3, 255)
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGSTOP", "SIGCONT")
 
@@ -40,6 +40,11 @@ def actors(state: ThreadGroups) -> list[Task]:
     ]
 
 
+def _has_room(state: ThreadGroups) -> bool:
+    found = groups(state)
+    return len(found) < 2 * MOST_GROUPS and sum(bool(g.living) for g in found) < MOST_GROUPS
+
+
 def ends_in_order(state: ThreadGroups, group: Group) -> bool:
     """Whether it is certain who hears of the ends of its descendants when `group` ends at once.
 
@@ -53,25 +58,31 @@ def ends_in_order(state: ThreadGroups, group: Group) -> bool:
 
 
 def mortal(state: ThreadGroups) -> list[Group]:
-    """Those that may be ended at once."""
-    return [group for group in groups(state) if ends_in_order(state, group)]
+    """Those that may be ended at once; of the zombies, to which nothing happens, the last."""
+    found = groups(state)
+    zombies = [group for group in found if not group.living]
+    return [
+        group
+        for group in found
+        if group in zombies[-1:] or (group.living and ends_in_order(state, group))
+    ]
 
 
 @_move
 def _spawn(state: ThreadGroups) -> Iterator[Arguments]:
-    if len(groups(state)) < MOST_GROUPS:
+    if _has_room(state):
         yield {}
 
 
 @_move
 def _spawn_namespace(state: ThreadGroups) -> Iterator[Arguments]:
-    if len(groups(state)) < MOST_GROUPS:
+    if _has_room(state):
         yield {}
 
 
 @_move
 def _fork(state: ThreadGroups) -> Iterator[Arguments]:
-    if len(groups(state)) < MOST_GROUPS:
+    if _has_room(state):
         for task in actors(state):
             yield {"by": task}
 
@@ -116,9 +127,10 @@ def _fail_to_execute(state: ThreadGroups) -> Iterator[Arguments]:
 @_move
 def _discard_children(state: ThreadGroups) -> Iterator[Arguments]:
     for task in actors(state):
-        yield {"by": task, "sigchld": Sigchld.NO_ZOMBIES}
-        if task is task.group.threads[0]:  # Python sets handlers in its first thread only
-            yield {"by": task, "sigchld": Sigchld.IGNORED}
+        if task.group.sigchld is Sigchld.DEFAULT:
+            yield {"by": task, "sigchld": Sigchld.NO_ZOMBIES}
+            if task is task.group.threads[0]:  # Python sets handlers in its first thread only
+                yield {"by": task, "sigchld": Sigchld.IGNORED}
 
 
 @_move
@@ -136,13 +148,14 @@ def _terminate(state: ThreadGroups) -> Iterator[Arguments]:
 @_move
 def _stop(state: ThreadGroups) -> Iterator[Arguments]:
     for group in groups(state):
-        yield {"group": group}
+        if group.living:
+            yield {"group": group}
 
 
 @_move
 def _resume(state: ThreadGroups) -> Iterator[Arguments]:
     for group in groups(state):
-        if not group.terminating or group in mortal(state):
+        if group.living and (not group.terminating or group in mortal(state)):
             yield {"group": group}
 
 
@@ -150,7 +163,7 @@ def _resume(state: ThreadGroups) -> Iterator[Arguments]:
 def _signal_by(state: ThreadGroups) -> Iterator[Arguments]:
     for pidfd in state.pidfds:
         task = pidfd.pid.task
-        if task is None or task.group in mortal(state):
+        if task is None or not task.group.living or task.group in mortal(state):
             for name in SIGNALS:
                 yield {"pidfd": pidfd, "name": name}
 
@@ -189,7 +202,7 @@ def _reap_by(state: ThreadGroups) -> Iterator[Arguments]:
 @_move
 def _open(state: ThreadGroups) -> Iterator[Arguments]:
     if len(state.pidfds) < MOST_PIDFDS:
-        for group in state.spec.groups[-MOST_GROUPS:]:
+        for group in state.spec.groups[: -2 * MOST_GROUPS : -1]:
             for task in group.threads:
                 yield {"task": task, "thread": False}
                 yield {"task": task, "thread": True}
@@ -219,7 +232,7 @@ def _ask_from(state: ThreadGroups) -> Iterator[Arguments]:
 
 @_move
 def _close(state: ThreadGroups) -> Iterator[Arguments]:
-    for pidfd in state.pidfds:
+    for pidfd in state.pidfds if len(state.pidfds) > MOST_PIDFDS // 2 else ():
         yield {"pidfd": pidfd}
 
 
@@ -227,14 +240,16 @@ RULES: dict[str, tuple[str, ...]] = {
     "spawn": ("spawn",),
     "spawn_namespace": ("spawn_namespace",),
     "fork": ("fork",),
+    "fork_again": ("fork",),
     "make_thread": ("make_thread",),
     "make_another_thread": ("make_thread",),
     "exit": ("exit",),
     "exit_group": ("exit_group",),
-    "execute": ("execute",),
-    "fail_to_execute": ("fail_to_execute",),
+    "execute": ("execute", "fail_to_execute"),
     "discard_children": ("discard_children",),
     "signal": ("kill", "terminate", "stop", "resume"),
+    "stop_or_terminate": ("stop", "terminate"),
+    "resume": ("resume",),
     "signal_by": ("signal_by",),
     "wait": ("reap", "take_news"),
     "wait_by": ("reap_by",),

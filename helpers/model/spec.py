@@ -95,8 +95,6 @@ class Kernel:
         Whichever thread takes it: the effect is the group's. A zombie takes none, so one to a
         thread that has ended is lost, but for the side effect of SIGCONT.
         """
-        if group.is_reaped:
-            refuse(errno.ESRCH)
         if number == signal.SIGCONT and group.stopped:
             group.stopped, group.report = False, Report.CONTINUED
             if group.terminating:
