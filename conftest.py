@@ -27,6 +27,7 @@ from helpers import (
     pins,
     process,
 )
+from helpers.model import options as model
 from helpers.observe import Watcher
 from helpers.process import ThreadGroup
 
@@ -92,6 +93,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail a test during which the kernel log reports a warning, a bug or the like",
     )
+    model.add_options(group)
 
 
 def pytest_configure(config: pytest.Config) -> None:

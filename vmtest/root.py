@@ -33,6 +33,7 @@ SUITE = "/suite"
 SITE = "/site"
 
 _PLUGINS = ("pytest", "pytest-timeout", "pytest-xdist")
+_EXTRAS = ("hypothesis",)  # of which the guest gets what is installed here
 _UNUSED = {"test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "venv",
            "site-packages", "dist-packages", "pydoc_data", "distutils", "__pycache__"}  # fmt: skip
 _FORMAT = 2
@@ -180,12 +181,12 @@ def _libraries(files: list[Path]) -> list[Path]:
 
 
 def _distributions() -> list[metadata.Distribution]:
-    """pytest, its plugins, and all that they require here."""
+    """pytest, its plugins, the extras that are installed, and all that they require here."""
     try:
         from packaging.requirements import Requirement
 
         found: dict[str, metadata.Distribution] = {}
-        queue = list(_PLUGINS)
+        queue = [*_PLUGINS, *filter(_is_installed, _EXTRAS)]
         while queue:
             name = queue.pop().lower()
             if name in found:
@@ -198,3 +199,11 @@ def _distributions() -> list[metadata.Distribution]:
     except (ImportError, metadata.PackageNotFoundError) as error:
         raise UserError(f"pytest is not complete in this environment: {error}") from error
     return [found[name] for name in sorted(found)]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,114 @@
+"""The search in tests/model finds faults of the kernel by itself, and shows them in few steps."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from selftests.runner import ROOT, Run
+
+FAULTS = [
+    "premature_notification",
+    "notification_of_the_living",
+    "lost_notification",
+    "hangup_before_the_reap",
+    "no_hangup",
+    "no_input_after_the_reap",
+    "exit_information_before_the_reap",
+    "no_exit_information_after_the_reap",
+    "exit_information_unasked",
+    "exit_code_is_zero",
+    "exit_status_of_seven_bits",
+    "identity_after_the_reap",
+    "reaped_task_is_there",
+    "no_cgroup",
+    "wrong_cgroup",
+    "pid_of_another",
+    "tgid_of_another",
+    "no_parent",
+    "coredump_unasked",
+]
+"""All of the catalogue but two: no task here dumps core, and all ids of all tasks are the same."""
+
+MOST_STEPS = 6
+NAME = "test_every_pidfd_answers_as_specified_whatever_tasks_do"
+QUIET = ("-q", "-p", "no:cacheprovider")
+
+
+def run_pytest(*options: str) -> Run:
+    """Run the project's own pytest in a process of its own."""
+    return Run.of([sys.executable, "-m", "pytest", *QUIET, *options], cwd=ROOT)
+
+
+def search_among(fault: str) -> Run:
+    """Run the search on a kernel with this fault; skips the test where it does not run."""
+    pytest.importorskip("hypothesis", reason="it is an extra")
+    run = run_pytest("-p", "selftests.faults.plugin", f"--fault={fault}", "tests/model", "-k", NAME)
+    if " skipped" in run.out and not run.code:
+        pytest.skip("this kernel lacks what the model is about")
+    return run
+
+
+def pasted(run: Run) -> str:
+    """The test that the failure shows."""
+    lines = re.findall(r"^E   ?(.*)$", run.out, re.MULTILINE)
+    start = next(number for number, line in enumerate(lines) if "import ThreadGroups" in line)
+    return textwrap.dedent("\n".join(lines[start:])) + "\n"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_search_finds_every_fault_in_polls_and_exit_information(fault: str) -> None:
+    """Within the steps of a plain run, and shows a sequence of a few."""
+    run = search_among(fault)
+    assert run.code == 1, run.out + run.err
+    steps = re.findall(r"^ +(?:\w+ = )?state\.\w+\(.*$", pasted(run), re.MULTILINE)
+    print("\n".join(steps))  # noqa: T201
+    assert 0 < len(steps) <= MOST_STEPS
+
+
+def test_printed_sequence_is_a_test(tmp_path: Path) -> None:
+    """It fails on the faulty kernel in the same way, and passes on the sound one."""
+    fault = "no_hangup"
+    run = search_among(fault)
+    file = tmp_path / "test_pasted.py"
+    file.write_text(pasted(run))
+    where = (
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "--rootdir",
+        str(ROOT),
+        "-p",
+        "conftest",
+        str(file),
+    )
+    sound = run_pytest(*where)
+    assert sound.counts == {"passed": 1}, sound.out + sound.err
+    faulty = run_pytest("-p", "selftests.faults.plugin", f"--fault={fault}", *where)
+    assert faulty.counts == {"failed": 1}, faulty.out + faulty.err
+    assert "the kernel says IN\n" in faulty.out
+
+
+WITHOUT = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "hypothesis":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+import pytest
+sys.exit(pytest.main())
+"""
+
+
+def test_without_hypothesis_the_model_is_skipped_and_says_why() -> None:
+    """The core of the suite needs three packages."""
+    options = (*QUIET, "-p", "no:hypothesispytest", "-rs", "tests/model")
+    run = Run.of([sys.executable, "-c", WITHOUT, *options], cwd=ROOT)
+    assert run.counts == {"skipped": 2}, run.out + run.err
+    assert "pip install hypothesis" in run.out or "kernel lacks" in run.out
