@@ -1,0 +1,161 @@
+"""What happens in a race: scenes, each a generator that plays rounds for ever.
+
+A scene yields the task of a round when observers may look, brings the cause about when it is
+resumed, and yields again, how many rounds that was, when the cause is through. Then it clears up.
+`jitter` moves the cause against the observers. Scenes run in the driver, whose descriptors its
+observers share.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Generator
+from typing import NamedTuple
+
+from helpers import agent, syscalls
+from helpers.image import make_exec_chain
+from helpers.race_board import spin
+from helpers.uapi import CloneFlag, PidfdFlag, PollEvent
+from helpers.victims import Stack, await_zombie, reap
+
+
+_SLICES, _SLICE = 50, 0.002  # of one process, and seconds of each
+_STUCK = 3_000
+_LONGEST_JITTER = 40_000  # nanoseconds
+
+
+class Victim(NamedTuple):
+    """The task of a round, and its pidfd in the descriptors that driver and observers share."""
+
+    pid: int
+    fd: int
+
+
+class Stage(NamedTuple):
+    """What a scene is given."""
+
+    random: random.Random
+
+    def jitter(self) -> None:
+        """Let up to some tens of microseconds pass, mostly few."""
+        spin(int(self.random.random() ** 3 * _LONGEST_JITTER))
+
+
+Rounds = Generator["Victim | int", None, None]
+Scene = Callable[[Stage], Rounds]
+
+
+def reap_by_parent(stage: Stage) -> Rounds:
+    """A zombie is reaped by its parent."""
+    stack = Stack()
+    while True:
+        pid = stack.exits()
+        fd = syscalls.pidfd_open(pid)
+        await_zombie(pid)
+        yield Victim(pid, fd)
+        stage.jitter()
+        reap(pid)
+        yield 1
+        os.close(fd)
+
+
+def end_and_reap(stage: Stage, flags: PidfdFlag = PidfdFlag.NONE) -> Rounds:
+    """A process is killed, and reaped by its parent after a while."""
+    stack = Stack()
+    while True:
+        pid = stack.sleeps()
+        fd = syscalls.pidfd_open(pid, flags)
+        yield Victim(pid, fd)
+        stage.jitter()
+        syscalls.pidfd_send_signal(fd, signal.SIGKILL)
+        await_zombie(pid)
+        stage.jitter()
+        reap(pid)
+        yield 1
+        os.close(fd)
+
+
+def reap_by_kernel(stage: Stage, flags: PidfdFlag = PidfdFlag.NONE) -> Rounds:
+    """A process is killed whose parent ignores SIGCHLD: the kernel reaps it at its end."""
+    stack = Stack()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        pid = stack.sleeps()
+        fd = syscalls.pidfd_open(pid, flags)
+        yield Victim(pid, fd)
+        stage.jitter()
+        syscalls.pidfd_send_signal(fd, signal.SIGKILL)
+        await_reaped(fd)
+        yield 1
+        os.close(fd)
+
+
+def thread_ends(stage: Stage) -> Rounds:
+    """A subthread of the driver exits; nobody needs to reap it."""
+    stack = Stack()
+    while True:
+        tid, fd = stack.thread(stage.random.randrange(1, 100))
+        yield Victim(tid, fd)
+        await_reaped(fd)
+        yield 1
+        os.close(fd)
+
+
+def execs_of_subthreads(
+    stage: Stage, leader_exits: bool = False, flags: PidfdFlag = PidfdFlag.NONE
+) -> Rounds:
+    """A process lives on while its subthreads execute, again and again; all of it is one life.
+
+    The leader pauses, or exits alone. Observers are through with a round before the process ends.
+    """
+    image = make_exec_chain(leader_exits=leader_exits)
+    assert image is not None
+    told, tell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    while True:
+        pid = _start_chain(image.fileno(), tell)
+        fd = syscalls.pidfd_open(pid, flags)
+        try:
+            for _ in range(_SLICES):
+                yield Victim(pid, fd)
+                execs = 0
+                while not execs:
+                    if not syscalls.poll({told: PollEvent.IN}, _STUCK)[told]:
+                        raise TimeoutError(f"no exec within {_STUCK} ms")
+                    time.sleep(_SLICE)
+                    execs = len(os.read(told, 1 << 16)) // 8
+                yield execs
+        finally:
+            os.kill(pid, signal.SIGKILL)  # a thread-scoped pidfd may signal an old leader
+            reap(pid)
+            os.close(fd)
+
+
+def _start_chain(image: int, tell: int) -> int:
+    pid = syscalls.fork_with(CloneFlag.NONE, signal.SIGCHLD)
+    if pid:
+        return pid
+    try:
+        agent.die_with_parent()
+        # By way of numbers above: either may stand where the other is to go.
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (tell, image)]
+        for number, fd in zip((3, 4), high):
+            os.dup2(fd, number)
+            os.close(fd)
+        image = 4
+        os.set_blocking(3, True)
+        os.execve(image, ["chain"], {})
+    except BaseException:  # noqa: BLE001  # no child may return into its maker's code
+        traceback.print_exc(file=sys.stderr)
+    os._exit(agent.BUG)
+
+
+def await_reaped(fd: int) -> None:
+    """Sleep until the task of a pidfd is reaped."""
+    while not syscalls.poll({fd: 0}, -1)[fd] & PollEvent.HUP:
+        pass
