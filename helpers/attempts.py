@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-import os
+import select
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from helpers import syscalls
-from helpers.uapi import InfoMask, PidfdInfoStruct, PollEvent, PollFd, pidfd_get_info
+from helpers.uapi import MACHINE, InfoMask, PidfdInfoStruct, PollEvent, PollFd, pidfd_get_info
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
+
+_EPOLL_CTL_MOD: Final = 3
 
 LENGTH: Final = 1000
 """Attempts in a vector; who needs more goes round again."""
@@ -51,6 +52,9 @@ class Attempts:
     def turn_to(self, subject: int) -> None:
         """Make the next attempts on another descriptor or task."""
         self.subject.value = subject
+
+    def turn_away(self) -> None:
+        """Let go of the subject."""
 
     def read(self, results: list[int]) -> Iterator[tuple[int, bytes]]:
         """Results and answers in order, each run of equal ones told once; forgets the answers."""
@@ -111,4 +115,78 @@ def poll(events: PollEvent) -> Attempts:
     one, at_once = ctypes.c_ulong(1), ctypes.c_int(0)
     return _Polls(
         "poll", _libc.poll, lambda _, address: (ctypes.c_void_p(address), one, at_once), answers
+    )
+
+
+class EpollEvent(ctypes.Structure):
+    """``struct epoll_event``; packed on x86_64 alone (``include/uapi/linux/eventpoll.h``)."""
+
+    _pack_ = 1 if MACHINE == "x86_64" else 8
+    _fields_ = [("events", ctypes.c_uint32), ("data", ctypes.c_uint64)]
+
+
+class _Epolls(Attempts):
+    """Level-triggered; registered anew by each attempt, or only wake-ups of the past would tell."""
+
+    def __init__(self, events: PollEvent) -> None:
+        self._epoll = select.epoll()
+        instance, modify = ctypes.c_int(self._epoll.fileno()), ctypes.c_int(_EPOLL_CTL_MOD)
+        one, at_once = ctypes.c_int(1), ctypes.c_int(0)
+        wanted = EpollEvent(events, 0)
+        control, wait = _libc.epoll_ctl, _libc.epoll_wait
+
+        def call(fd: ctypes.c_long, answer: ctypes.c_void_p) -> int:
+            if control(instance, modify, fd, ctypes.byref(wanted)):
+                return -1
+            return int(wait(instance, answer, one, at_once))
+
+        super().__init__(
+            "epoll",
+            call,
+            lambda fd, address: (fd, ctypes.c_void_p(address)),
+            (EpollEvent * LENGTH)(),
+        )
+
+    def turn_to(self, subject: int) -> None:
+        self._epoll.register(subject, 0)
+        super().turn_to(subject)
+
+    def turn_away(self) -> None:
+        self._epoll.unregister(self.subject.value)
+
+
+def epoll(events: PollEvent) -> Attempts:
+    """``epoll_wait(2)`` that does not wait; the subject is a pidfd."""
+    return _Epolls(events)
+
+
+HANGUP = 1 << 16
+"""In a result of `hangup_info`: the poll told HUP, so exit information was asked for."""
+
+
+def hangup_info() -> Attempts:
+    """``poll(2)`` that does not wait and, where it tells HUP, ``PIDFD_GET_INFO`` at once.
+
+    The result is the events, with `HANGUP` and the errno of the second call above them.
+    """
+    events = PollFd(-1, PollEvent.IN)
+    ask_poll, ask_info, get_errno = _libc.poll, _libc.ioctl, ctypes.get_errno
+    one, at_once, request = ctypes.c_ulong(1), ctypes.c_int(0), ctypes.c_ulong(pidfd_get_info())
+    entry, hup = ctypes.byref(events), int(PollEvent.HUP)
+
+    def call(fd: ctypes.c_long, answer: ctypes.c_void_p) -> int:
+        events.fd = fd.value
+        if ask_poll(entry, one, at_once) < 0:
+            return -1
+        if not events.revents & hup:
+            return int(events.revents)
+        failed = ask_info(fd, request, answer)
+        return int(events.revents) | HANGUP | (get_errno() << 17 if failed else 0)
+
+    answers = (PidfdInfoStruct * LENGTH)(*[PidfdInfoStruct(mask=InfoMask.EXIT)] * LENGTH)
+    return Attempts(
+        "poll and PIDFD_GET_INFO",
+        call,
+        lambda fd, address: (fd, ctypes.c_void_p(address)),
+        answers,
     )

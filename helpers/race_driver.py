@@ -62,6 +62,7 @@ class Observer:
 
     def end(self) -> None:
         """The round is over; nothing of it may be left."""
+        self.attempts.turn_away()
 
 
 MakeObserver = Callable[[Family], Observer]
@@ -223,9 +224,7 @@ def _work(
             tally.note(_watch(watcher, board, index, subject, tally), number)
             board.done(index, number)
         with open(into, "wb") as file:
-            pickle.dump(
-                _Told(watcher.name, tally.attempts, tally.seen(), watcher.examples), file
-            )
+            pickle.dump(_Told(watcher.name, tally.attempts, tally.seen(), watcher.examples), file)
         os._exit(0)
     except BaseException:  # noqa: BLE001  # nothing may return into the driver's code
         sys.stderr.write(agent._trace())

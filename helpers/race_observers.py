@@ -11,10 +11,11 @@ from helpers.attempts import Attempts
 from helpers.info import Outcome, decode_wait_status
 from helpers.race_board import Subject
 from helpers.race_driver import Family, Observer
-from helpers.uapi import InfoMask, PidfdFlag, PollEvent
+from helpers.uapi import InfoMask, PollEvent
 
 _INFO = struct.Struct("=QQ12I")
 _MASK = struct.Struct("=Q")
+_EVENTS = struct.Struct("=I")
 _POLLFD = struct.Struct("=iHH")
 
 
@@ -27,7 +28,9 @@ class Told(NamedTuple):
 
     def __repr__(self) -> str:
         parts = ["identity"] * self.identity + ([f"{self.exit!r}"] if self.exit else [])
-        return "+".join(parts or ["nothing"]) + "".join(f" with another's {name}" for name in self.wrong)
+        return "+".join(parts or ["nothing"]) + "".join(
+            f" with another's {name}" for name in self.wrong
+        )
 
 
 class Refusal(NamedTuple):
@@ -42,7 +45,7 @@ class Refusal(NamedTuple):
 class GetInfo(Observer):
     """Asks ``PIDFD_GET_INFO`` for exit information."""
 
-    name = "PIDFD_GET_INFO(EXIT)"
+    name = "PIDFD_GET_INFO"
 
     def __init__(self, family: Family, *, of_thread: bool = False) -> None:
         """Know what is right of a child of the driver, or with `of_thread` of a thread of it."""
@@ -90,3 +93,47 @@ class Poll(Observer):
         if result < 0:
             return Refusal(-result)
         return PollEvent(_POLLFD.unpack(answer)[2])
+
+
+class Epoll(Observer):
+    """Polls by epoll without waiting."""
+
+    name = "epoll"
+
+    def prepare(self) -> Attempts:
+        """For IN; HUP comes unasked."""
+        return attempts.epoll(PollEvent.IN)
+
+    def decode(self, result: int, answer: bytes) -> object:
+        """The events."""
+        if result < 0:
+            return Refusal(-result)
+        return PollEvent(_EVENTS.unpack_from(answer)[0] if result else 0)
+
+
+class Hangup(NamedTuple):
+    """HUP, and what was told of the end right after it."""
+
+    then: object
+
+    def __repr__(self) -> str:
+        return f"HUP, then {self.then!r}"
+
+
+class HangupInfo(GetInfo):
+    """Polls without waiting, and asks for exit information at the moment of the hangup."""
+
+    name = "poll, PIDFD_GET_INFO"
+
+    def prepare(self) -> Attempts:
+        """Answers of full length."""
+        return attempts.hangup_info()
+
+    def decode(self, result: int, answer: bytes) -> object:
+        """The events, or a `Hangup`."""
+        if result < 0:
+            return Refusal(-result)
+        if not result & attempts.HANGUP:
+            return PollEvent(result)
+        error = result // (2 * attempts.HANGUP)
+        return Hangup(super().decode(-error, answer))

@@ -18,12 +18,12 @@ import traceback
 from collections.abc import Callable, Generator
 from typing import NamedTuple
 
-from helpers import agent, syscalls
+from helpers import agent, procfs, syscalls
+from helpers.deadline import wait_until
 from helpers.image import make_exec_chain
 from helpers.race_board import spin
 from helpers.uapi import CloneFlag, PidfdFlag, PollEvent
 from helpers.victims import Stack, await_zombie, reap
-
 
 _SLICES, _SLICE = 50, 0.002  # of one process, and seconds of each
 _STUCK = 3_000
@@ -134,6 +134,38 @@ def execs_of_subthreads(
             os.kill(pid, signal.SIGKILL)  # a thread-scoped pidfd may signal an old leader
             reap(pid)
             os.close(fd)
+
+
+def leader_exits_first(stage: Stage, flags: PidfdFlag = PidfdFlag.NONE) -> Rounds:
+    """A leader exits alone and becomes a zombie while a subthread lives.
+
+    Observers are through with a round before the subthread ends.
+    """
+    stack = Stack()
+    while True:
+        pid = _start_pair(stack)
+        fd = syscalls.pidfd_open(pid, flags)
+        yield Victim(pid, fd)
+        wait_until(lambda at=pid: procfs.task_state(at) == "Z", "the leader's end")
+        stage.jitter()
+        yield 1
+        os.kill(pid, signal.SIGKILL)
+        reap(pid)
+        os.close(fd)
+
+
+def _start_pair(stack: Stack) -> int:
+    """A process whose leader exits at once while a subthread sleeps."""
+    pid = syscalls.fork_with(CloneFlag.NONE, signal.SIGCHLD)
+    if pid:
+        return pid
+    try:
+        agent.die_with_parent()
+        stack.sleeping_thread()
+        syscalls.exit_thread(0)
+    except BaseException:  # noqa: BLE001  # no child may return into its maker's code
+        traceback.print_exc(file=sys.stderr)
+    os._exit(agent.BUG)
 
 
 def _start_chain(image: int, tell: int) -> int:

@@ -43,6 +43,10 @@ class Stack:
         """A thread of the caller that exits with status 0 after a while; its tid and pidfd."""
         return syscalls.start("usleep", microseconds, _THREAD | CloneFlag.PIDFD, self._top)
 
+    def sleeping_thread(self) -> int:
+        """A thread of the caller that outlives it; its tid."""
+        return syscalls.start("sleep", LONGEST, _THREAD, self._top)[0]
+
     def _process(self, entry: str, argument: int, flags: CloneFlag = CloneFlag.NONE) -> int:
         flags |= CloneFlag.VM
         return syscalls.start(entry, argument, flags, self._top, signal.SIGCHLD)[0]

@@ -1,0 +1,69 @@
+"""Rules that hold in every interleaving: each is given the story of one observer of one round.
+
+It says what is wrong, None if nothing is.
+"""
+
+from __future__ import annotations
+
+from helpers.race_driver import Story
+from helpers.race_observers import Hangup, Refusal, Told
+from helpers.uapi import PollEvent
+
+
+def is_answered(story: Story) -> str | None:
+    """No call fails."""
+    refusals = [seen for seen in story if isinstance(seen, Refusal)]
+    return f"a call failed with {refusals[0]!r}" if refusals else None
+
+
+def tells_something(story: Story) -> str | None:
+    """An answer has identity, or exit information, or both."""
+    if any(isinstance(seen, Told) and not seen.identity and not seen.exit for seen in story):
+        return "an answer has neither identity nor exit information"
+    return None
+
+
+def numbers_are_its_own(story: Story) -> str | None:
+    """Identity is told whole, and is that of the task."""
+    torn = [seen for seen in story if isinstance(seen, Told) and seen.wrong]
+    return f"an answer is {torn[0]!r}" if torn else None
+
+
+def goes_one_way(story: Story) -> str | None:
+    """Identity that is gone does not come back; exit information stays, and stays the same."""
+    answers = [seen for seen in story if isinstance(seen, Told)]
+    for before, after in zip(answers, answers[1:]):
+        if after.identity and not before.identity:
+            return "identity came back"
+        if before.exit is not None and after.exit != before.exit:
+            return f"exit information went from {before.exit!r} to {after.exit!r}"
+    return None
+
+
+def is_alive(story: Story) -> str | None:
+    """A task that has not ended has no exit information."""
+    ended = [seen for seen in story if isinstance(seen, Told) and seen.exit]
+    return f"a living process is told to have ended: {ended[0]!r}" if ended else None
+
+
+def events_stay(story: Story) -> str | None:
+    """An event that was told once is told again by every later poll."""
+    events = [seen for seen in story if isinstance(seen, PollEvent)]
+    for before, after in zip(events, events[1:]):
+        if before & ~after:
+            return f"{before & ~after!r} went away"
+    return None
+
+
+def is_silent(story: Story) -> str | None:
+    """Nothing is told at all."""
+    told = [seen for seen in story if seen != PollEvent.NONE]
+    return f"a poll told {told[0]!r}" if told else None
+
+
+def hangup_has_exit_information(story: Story) -> str | None:
+    """Behind HUP there is exit information, and nothing else."""
+    for seen in story:
+        if isinstance(seen, Hangup) and not (isinstance(seen.then, Told) and seen.then.exit):
+            return f"{seen!r}"
+    return None
