@@ -13,12 +13,24 @@ import select
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from helpers.uapi import MACHINE, InfoMask, PidfdInfoStruct, PollEvent, PollFd, pidfd_get_info
+from helpers import syscalls
+from helpers.uapi import (
+    MACHINE,
+    InfoMask,
+    PidfdFlag,
+    PidfdInfoStruct,
+    PollEvent,
+    PollFd,
+    pidfd_get_info,
+)
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 
 _EPOLL_CTL_MOD: Final = 3
+
+FEW: Final = 200
+"""Attempts in a vector each of which may open a descriptor; they are closed when it is through."""
 
 LENGTH: Final = 1000
 """Attempts in a vector; who needs more goes round again."""
@@ -39,7 +51,7 @@ class Attempts:
         answers: Any = None,
         length: int = LENGTH,
     ) -> None:
-        """Make `length` attempts ready; `arguments` is given the subject and an answer's address."""
+        """Make `length` attempts; `arguments` is given the subject and an answer's address."""
         self.what, self.call, self.answers, self.length = what, call, answers, length
         self.subject = ctypes.c_long(-1)
         self._asked = bytes(answers) if answers is not None else b""
@@ -116,6 +128,36 @@ def poll(events: PollEvent) -> Attempts:
     return _Polls(
         "poll", _libc.poll, lambda _, address: (ctypes.c_void_p(address), one, at_once), answers
     )
+
+
+def _by_number(what: str, number: int, *arguments: int, length: int = LENGTH) -> Attempts:
+    """A system call whose first argument is the subject, and whose result says it all."""
+    words = tuple(map(ctypes.c_long, arguments))
+    call = ctypes.c_long(number)
+    return Attempts(what, _libc.syscall, lambda subject, _: (call, subject, *words), length=length)
+
+
+def pidfd_open(flags: PidfdFlag) -> Attempts:
+    """``pidfd_open(2)``; the subject is a pid."""
+    return _by_number("pidfd_open", syscalls.NR_PIDFD_OPEN, flags, length=FEW)
+
+
+def pidfd_getfd(target: int) -> Attempts:
+    """``pidfd_getfd(2)`` of number `target`; the subject is a pidfd."""
+    return _by_number("pidfd_getfd", syscalls.NR_PIDFD_GETFD, target, 0, length=FEW)
+
+
+def pidfd_send_signal(signal: int) -> Attempts:
+    """``pidfd_send_signal(2)`` with the kernel's own siginfo; the subject is a pidfd."""
+    number = syscalls.NR_PIDFD_SEND_SIGNAL
+    return _by_number("pidfd_send_signal", number, signal, 0, 0)
+
+
+def ioctl(request: int) -> Attempts:
+    """``ioctl(2)`` without an argument that opens a descriptor; the subject is a pidfd."""
+    number = ctypes.c_ulong(request)
+    nothing = ctypes.c_void_p(None)
+    return Attempts("ioctl", _libc.ioctl, lambda fd, _: (fd, number, nothing), length=FEW)
 
 
 class EpollEvent(ctypes.Structure):

@@ -6,6 +6,7 @@ All of them are pinned to CPUs, the observers to others than the driver where th
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pickle
 import random
@@ -13,27 +14,31 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Generator
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable
+from typing import NamedTuple, NoReturn, Optional
 
 from helpers import agent, attempts, deadline, syscalls
 from helpers.attempts import Attempts
 from helpers.race_board import Board, Subject
-from helpers.scenes import Scene, Stage, Victim
+from helpers.scenes import Rounds, Scene, Stage, Victim
 from helpers.uapi import CloneFlag
 
 Story = tuple[object, ...]
 """What one observer saw of one round, in order, each run of the same told once."""
+
+Rule = Callable[[Story], Optional[str]]
+"""What is wrong with a story, None if nothing is."""
 
 _AT_ONCE = memoryview(bytearray(8)).cast("q")
 _MOST_STORIES = 60
 
 
 class Family(NamedTuple):
-    """Pids as the processes of a race see them: of the driver, and of its parent."""
+    """What observers know: pids as they see them, and a file that every process has open."""
 
     driver: int
     parent: int
+    file: int
 
 
 class Observer:
@@ -45,6 +50,7 @@ class Observer:
         """Make the attempts ready; this runs in the observing process."""
         self.family = family
         self.attempts = self.prepare()
+        self.made = 0
         self.examples: dict[str, str] = {}
         """Of what was seen, what the kernel said word by word, the first time."""
 
@@ -59,6 +65,27 @@ class Observer:
     def decode(self, result: int, answer: bytes) -> object:
         """What one attempt means."""
         raise NotImplementedError
+
+    def watch(self, subject: Subject, begun: Callable[[], object], caused: memoryview) -> Story:
+        """The story of one round: `begun` tells of the first attempt, `caused` ends the last."""
+        self.begin(subject)
+        story: list[object] = []
+        self._digest(attempts.repeat(self.attempts, _AT_ONCE, 0), story)
+        begun()
+        made = length = self.attempts.length
+        while made == length:  # a shorter vector has ended with the cause
+            results = attempts.repeat(self.attempts, caused, subject.round)
+            made = len(results)
+            self._digest(results, story)
+        self.end()
+        return tuple(story)
+
+    def _digest(self, results: list[int], story: list[object]) -> None:
+        self.made += len(results)
+        for result, answer in self.attempts.read(results):
+            meaning = self.decode(result, answer)
+            if not story or story[-1] != meaning:
+                story.append(meaning)
 
     def end(self) -> None:
         """The round is over; nothing of it may be left."""
@@ -86,6 +113,8 @@ class Report(NamedTuple):
     cpus: tuple[int, ...]
     seen: dict[str, list[Seen]]
     """By observer, the most frequent first."""
+    noted: dict[str, tuple[int, int]]
+    """What the scene itself noted, how often, and in which round first."""
     examples: dict[str, str]
 
 
@@ -102,19 +131,18 @@ class _Tally:
     """What one observer counts."""
 
     def __init__(self) -> None:
-        self.attempts = 0
         self.stories: Counter[Story] = Counter()
         self.first: dict[Story, int] = {}
 
-    def note(self, story: list[object], number: int) -> None:
+    def note(self, story: Story, number: int) -> None:
         """Count the story of a round, cut where it comes back to its beginning."""
         start = 0
         for at in range(1, len(story)):
             if story[at] == story[0]:
-                self._count(tuple(story[start : at + 1]), number)
+                self._count(story[start : at + 1], number)
                 start = at
         if start == 0 or start < len(story) - 1:
-            self._count(tuple(story[start:]), number)
+            self._count(story[start:], number)
 
     def _count(self, story: Story, number: int) -> None:
         self.stories[story] += 1
@@ -141,14 +169,16 @@ def run(
     cpus = (usable[0], *(others[number % len(others)] for number in range(len(observers))))
     board = Board(len(observers), len(usable))
     os.sched_setaffinity(0, cpus[:1])
-    family = Family(os.getpid(), os.getppid())
+    file, _ = os.pipe2(os.O_CLOEXEC)
+    family = Family(os.getpid(), os.getppid(), file)
     crew = [
         _Worker(board, family, index, observer, cpu)
         for index, (observer, cpu) in enumerate(zip(observers, cpus[1:]))
     ]
-    board.is_sound = lambda: [worker.check() for worker in crew]
+    board.is_sound = lambda: _check(crew)
     start = time.monotonic()
-    rounds = _play(scene(Stage(random.Random(seed))), board, start + seconds)
+    stage = Stage(random.Random(seed))
+    rounds = _play(scene(stage), stage, board, start + seconds)
     took = time.monotonic() - start
     board.end()
     tallies = [worker.collect() for worker in crew]
@@ -158,18 +188,33 @@ def run(
         sum(told.attempts for told in tallies),
         seed,
         cpus,
-        {told.name: told.seen for told in tallies},
+        _merge(tallies),
+        {repr(outcome): found for outcome, found in stage.outcomes.items()},
         {key: text for told in tallies for key, text in told.examples.items()},
     )
 
 
-def _play(rounds: Generator[Victim | int, None, None], board: Board, end: float) -> int:
+def _check(crew: list[_Worker]) -> None:
+    for worker in crew:
+        worker.check()
+
+
+def _merge(tallies: list[_Told]) -> dict[str, list[Seen]]:
+    """Stories by observers, where several have the same name numbered."""
+    seen: dict[str, list[Seen]] = {}
+    for number, told in enumerate(tallies, 1):
+        seen[f"{told.name} {number}" if told.name in seen else told.name] = told.seen
+    return seen
+
+
+def _play(rounds: Rounds, stage: Stage, board: Board, end: float) -> int:
     count = number = 0
     with contextlib.closing(rounds):
         while time.monotonic() < end or not count:
             victim = next(rounds)
             assert isinstance(victim, Victim)
             number += 1
+            stage.round = number
             board.publish(Subject(number, victim.pid, victim.fd))
             board.await_started(number)
             played = next(rounds)
@@ -193,7 +238,8 @@ class _Worker:
     def check(self) -> None:
         """Raise if the process is gone."""
         try:
-            ended = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            ended = os.waitid(os.P_PID, self._pid, options) is not None
         except ChildProcessError:
             ended = True
         if ended:
@@ -221,37 +267,13 @@ def _work(
         number = 0
         while (subject := board.next(number)) is not None:
             number = subject.round
-            tally.note(_watch(watcher, board, index, subject, tally), number)
+            begun = functools.partial(board.started, index, number)
+            story = watcher.watch(subject, begun, board.caused)
+            tally.note(story, number)
             board.done(index, number)
         with open(into, "wb") as file:
-            pickle.dump(_Told(watcher.name, tally.attempts, tally.seen(), watcher.examples), file)
+            pickle.dump(_Told(watcher.name, watcher.made, tally.seen(), watcher.examples), file)
         os._exit(0)
     except BaseException:  # noqa: BLE001  # nothing may return into the driver's code
         sys.stderr.write(agent._trace())
     os._exit(agent.BUG)
-
-
-def _watch(
-    watcher: Observer, board: Board, index: int, subject: Subject, tally: _Tally
-) -> list[object]:
-    watcher.begin(subject)
-    tries = watcher.attempts
-    number, caused = subject.round, board.caused
-    story: list[object] = []
-
-    def digest(results: list[int]) -> None:
-        tally.attempts += len(results)
-        for result, answer in tries.read(results):
-            meaning = watcher.decode(result, answer)
-            if not story or story[-1] != meaning:
-                story.append(meaning)
-
-    digest(attempts.repeat(tries, _AT_ONCE, 0))
-    board.started(index, number)
-    length = tries.length
-    while length == tries.length:  # a shorter vector has ended with the cause
-        results = attempts.repeat(tries, caused, number)
-        length = len(results)
-        digest(results)
-    watcher.end()
-    return story

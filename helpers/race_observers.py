@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import struct
+import time
+from collections.abc import Callable
 from typing import NamedTuple, Optional
 
-from helpers import attempts
+from helpers import attempts, syscalls
 from helpers.attempts import Attempts
+from helpers.deadline import Deadline
 from helpers.info import Outcome, decode_wait_status
 from helpers.race_board import Subject
 from helpers.race_driver import Family, Observer
-from helpers.uapi import InfoMask, PollEvent
+from helpers.uapi import InfoMask, PidfdFlag, PollEvent
 
 _INFO = struct.Struct("=QQ12I")
 _MASK = struct.Struct("=Q")
@@ -23,7 +28,7 @@ class Told(NamedTuple):
     """One answer of ``PIDFD_GET_INFO``; `wrong` lists numbers that are not the task's."""
 
     identity: bool = False
-    exit: Optional[Outcome] = None
+    exit: Optional[Outcome] = None  # noqa: UP045  # Python 3.9 evaluates it
     wrong: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -137,3 +142,105 @@ class HangupInfo(GetInfo):
             return PollEvent(result)
         error = result // (2 * attempts.HANGUP)
         return Hangup(super().decode(-error, answer))
+
+
+class Word(str):
+    """What was seen, in words."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+ITS_FILE, ANOTHER_FILE = Word("its file"), Word("another file")
+THE_TASK, ANOTHER_TASK = Word("the task"), Word("another task")
+SENT = Word("sent")
+SLEPT_ON = Word("slept on")
+
+
+class GetFd(Observer):
+    """Takes a copy of a file that the task has open."""
+
+    name = "pidfd_getfd"
+
+    def prepare(self) -> Attempts:
+        """Of the file that all have."""
+        self._due = os.fstat(self.family.file).st_ino
+        return attempts.pidfd_getfd(self.family.file)
+
+    def decode(self, result: int, answer: bytes) -> object:
+        """Whether it is that file; the copy is closed."""
+        if result < 0:
+            return Refusal(-result)
+        return ITS_FILE if _take_inode(result) == self._due else ANOTHER_FILE
+
+
+class Open(Observer):
+    """Opens the task by its number."""
+
+    name = "pidfd_open"
+
+    def prepare(self) -> Attempts:
+        """Of a process."""
+        return attempts.pidfd_open(PidfdFlag.NONE)
+
+    def begin(self, subject: Subject) -> None:
+        """Know the task by its inode, which no other has (v6.9)."""
+        self.attempts.turn_to(subject.pid)
+        self._due = os.fstat(subject.fd).st_ino
+
+    def decode(self, result: int, answer: bytes) -> object:
+        """Whether it is that task; the pidfd is closed."""
+        if result < 0:
+            return Refusal(-result)
+        return THE_TASK if _take_inode(result) == self._due else ANOTHER_TASK
+
+
+class SendSignal(Observer):
+    """Sends a deadly signal."""
+
+    name = "pidfd_send_signal"
+
+    def prepare(self) -> Attempts:
+        """Another one than the driver uses."""
+        return attempts.pidfd_send_signal(signal.SIGTERM)
+
+    def decode(self, result: int, answer: bytes) -> object:
+        """Whether it was sent."""
+        return Refusal(-result) if result < 0 else SENT
+
+
+class Sleeper(Observer):
+    """Sleeps in one poll a round, and must be woken."""
+
+    name = "sleeper"
+
+    def __init__(self, family: Family, asked: PollEvent = PollEvent.IN) -> None:
+        """Sleep until IN, or for none `asked` until the hangup."""
+        super().__init__(family)
+        self._asked = asked
+
+    def prepare(self) -> Attempts:
+        """None but the sleep."""
+        return Attempts("nothing", int, lambda subject, _: (subject,), length=1)
+
+    def watch(
+        self, subject: Subject, begun: Callable[[], object], caused: memoryview
+    ) -> tuple[object, ...]:
+        """Fall asleep at any moment of the round.
+
+        A poll asks once more when its time is up, which would hide a lost wake-up. Its time says
+        that it was lost.
+        """
+        seconds = Deadline().length / 4
+        begun()
+        start = time.monotonic()
+        events = syscalls.poll({subject.fd: int(self._asked)}, int(seconds * 1000))[subject.fd]
+        self.made += 1
+        lost = time.monotonic() - start >= seconds
+        return (SLEPT_ON, PollEvent(events)) if lost else (PollEvent(events),)
+
+
+def _take_inode(fd: int) -> int:
+    inode = os.fstat(fd).st_ino
+    os.close(fd)
+    return inode

@@ -5,8 +5,8 @@ It says what is wrong, None if nothing is.
 
 from __future__ import annotations
 
-from helpers.race_driver import Story
-from helpers.race_observers import Hangup, Refusal, Told
+from helpers.race_driver import Rule, Story
+from helpers.race_observers import ITS_FILE, SENT, SLEPT_ON, THE_TASK, Hangup, Refusal, Told
 from helpers.uapi import PollEvent
 
 
@@ -67,3 +67,44 @@ def hangup_has_exit_information(story: Story) -> str | None:
         if isinstance(seen, Hangup) and not (isinstance(seen.then, Told) and seen.then.exit):
             return f"{seen!r}"
     return None
+
+
+def gives_its_file_or(errors: tuple[int, ...]) -> Rule:
+    """A copy is of the right file; there are no other refusals than `errors`, and they stay."""
+    return _in_order(((ITS_FILE,), errors))
+
+
+def opens_it_or(errors: tuple[int, ...], *then: object) -> Rule:
+    """The task is opened, then refused with one of `errors`, then only `then` can be seen."""
+    return _in_order(((THE_TASK,), errors, then))
+
+
+def is_sent_or(errors: tuple[int, ...]) -> Rule:
+    """A signal is sent, then refused with one of `errors`."""
+    return _in_order(((SENT,), errors))
+
+
+def _in_order(stages: tuple[tuple[object, ...], ...]) -> Rule:
+    """What is seen is of these stages, none of which comes back; numbers are errnos."""
+    rank = {
+        Refusal(entry) if isinstance(entry, int) else entry: number
+        for number, entries in enumerate(stages)
+        for entry in entries
+    }
+
+    def rule(story: Story) -> str | None:
+        reached = 0
+        for seen in story:
+            if seen not in rank:
+                return f"{seen!r} was seen"
+            if rank[seen] < reached:
+                return f"{seen!r} came back"
+            reached = rank[seen]
+        return None
+
+    return rule
+
+
+def is_woken(story: Story) -> str | None:
+    """A sleeper wakes by the event, not by its own clock."""
+    return f"a sleeper was not woken by {story[1]!r}" if SLEPT_ON in story else None

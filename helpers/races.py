@@ -7,16 +7,12 @@ story: it says what is wrong, or None. The test says nothing about how often any
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Optional
 
 from helpers import journal, process, race_driver
 from helpers.deadline import Deadline
-from helpers.race_driver import MakeObserver, Report, Seen, Story
+from helpers.race_driver import MakeObserver, Report, Rule, Seen
 from helpers.scenes import Scene
 from helpers.uapi import CloneFlag
-
-Rule = Callable[[Story], Optional[str]]
 
 DEFAULT_SECONDS = 0.25
 _SHOWN = 12
@@ -63,6 +59,19 @@ class Race:
             + f"repeat with --race-seed={self.report.seed}"
         )
 
+    def assert_noted(self, outcome: object) -> None:
+        """Fail if the scene noted anything but `outcome`."""
+        __tracebackhide__ = True
+        others = {what: found for what, found in self.report.noted.items() if what != repr(outcome)}
+        assert not others, (
+            f"{outcome!r} was due in each round, and there was "
+            + ", ".join(
+                f"{what} {times} times, first in round {first}"
+                for what, (times, first) in others.items()
+            )
+            + f"\nrepeat with --race-seed={self.report.seed}"
+        )
+
     def __str__(self) -> str:
         report = self.report
         lines = [
@@ -77,6 +86,7 @@ class Race:
             ]
             if len(all_seen) > _SHOWN:
                 lines.append(f"  and {len(all_seen) - _SHOWN} other stories")
+        lines += [f"  {times} x driver: {what}" for what, (times, _) in report.noted.items()]
         lines += [f"  the first {key}: {text}" for key, text in report.examples.items()]
         return "\n".join(lines)
 

@@ -9,6 +9,7 @@ observers share.
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import random
 import signal
@@ -23,7 +24,7 @@ from helpers.deadline import wait_until
 from helpers.image import make_exec_chain
 from helpers.race_board import spin
 from helpers.uapi import CloneFlag, PidfdFlag, PollEvent
-from helpers.victims import Stack, await_zombie, reap
+from helpers.victims import Stack, await_zombie, choose_next_pid, reap
 
 _SLICES, _SLICE = 50, 0.002  # of one process, and seconds of each
 _STUCK = 3_000
@@ -37,14 +38,24 @@ class Victim(NamedTuple):
     fd: int
 
 
-class Stage(NamedTuple):
-    """What a scene is given."""
+class Stage:
+    """What a scene is given, and where it notes what only it can see."""
 
-    random: random.Random
+    def __init__(self, generator: random.Random) -> None:
+        """Take jitter from `generator`, whose seed repeats it."""
+        self.random = generator
+        self.round = 0
+        self.outcomes: dict[object, tuple[int, int]] = {}
+        """How often each outcome was noted, and in which round first."""
 
     def jitter(self) -> None:
         """Let up to some tens of microseconds pass, mostly few."""
         spin(int(self.random.random() ** 3 * _LONGEST_JITTER))
+
+    def note(self, outcome: object) -> None:
+        """Count an outcome of the current round."""
+        times, first = self.outcomes.get(outcome, (0, self.round))
+        self.outcomes[outcome] = times + 1, first
 
 
 Rounds = Generator["Victim | int", None, None]
@@ -108,7 +119,7 @@ def thread_ends(stage: Stage) -> Rounds:
 
 
 def execs_of_subthreads(
-    stage: Stage, leader_exits: bool = False, flags: PidfdFlag = PidfdFlag.NONE
+    _stage: Stage, leader_exits: bool = False, flags: PidfdFlag = PidfdFlag.NONE
 ) -> Rounds:
     """A process lives on while its subthreads execute, again and again; all of it is one life.
 
@@ -136,6 +147,30 @@ def execs_of_subthreads(
             os.close(fd)
 
 
+def pid_is_reused(stage: Stage) -> Rounds:
+    """A process is killed and reaped, and another one gets its pid; notes how that one ends.
+
+    The driver must be alone in a pid namespace.
+    """
+    first, second = Stack(), Stack()
+    while True:
+        pid = first.sleeps()
+        fd = syscalls.pidfd_open(pid)
+        yield Victim(pid, fd)
+        stage.jitter()
+        os.kill(pid, signal.SIGKILL)
+        reap(pid)
+        stage.jitter()
+        choose_next_pid(pid)
+        again = second.sleeps()
+        if again != pid:
+            raise RuntimeError(f"pid {pid} was to be reused, the kernel gave {again}")
+        yield 1
+        os.kill(again, signal.SIGKILL)
+        stage.note(reap(again))
+        os.close(fd)
+
+
 def leader_exits_first(stage: Stage, flags: PidfdFlag = PidfdFlag.NONE) -> Rounds:
     """A leader exits alone and becomes a zombie while a subthread lives.
 
@@ -146,12 +181,16 @@ def leader_exits_first(stage: Stage, flags: PidfdFlag = PidfdFlag.NONE) -> Round
         pid = _start_pair(stack)
         fd = syscalls.pidfd_open(pid, flags)
         yield Victim(pid, fd)
-        wait_until(lambda at=pid: procfs.task_state(at) == "Z", "the leader's end")
+        wait_until(functools.partial(_is_zombie, pid), "the leader's end")
         stage.jitter()
         yield 1
         os.kill(pid, signal.SIGKILL)
         reap(pid)
         os.close(fd)
+
+
+def _is_zombie(pid: int) -> bool:
+    return procfs.task_state(pid) == "Z"
 
 
 def _start_pair(stack: Stack) -> int:

@@ -330,7 +330,7 @@ def _fork_by(number: int, *words: int, flags: int) -> int:
 def start(
     entry: str, argument: int, flags: int, stack_top: int, exit_signal: int = 0
 ) -> tuple[int, int]:
-    """A task that calls libc's function `entry` and ends with what it returns; no Python runs in it.
+    """A task that calls libc's function `entry`, not Python, and ends with what that returns.
 
     By libc's ``clone``; gives its tid and its pidfd or -1. With CLONE_VM it shares the
     thread-local storage of the caller, which `entry` must leave alone: ``pause``, ``sleep`` and

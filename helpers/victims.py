@@ -12,6 +12,7 @@ import os
 import signal
 
 from helpers import syscalls
+from helpers.info import Outcome, decode_waitid
 from helpers.uapi import P_PID, WALL, CloneFlag
 
 LONGEST = 60
@@ -52,11 +53,20 @@ class Stack:
         return syscalls.start(entry, argument, flags, self._top, signal.SIGCHLD)[0]
 
 
+def choose_next_pid(pid: int) -> None:
+    """Let the next task of the caller's pid namespace have this pid, if it is free."""
+    # v3.3 with CONFIG_CHECKPOINT_RESTORE; the namespace is the writer's, whatever /proc shows.
+    with open("/proc/sys/kernel/ns_last_pid", "w", encoding="ascii") as file:
+        file.write(str(pid - 1))
+
+
 def await_zombie(pid: int) -> None:
     """Wait until a child has ended and do not reap it."""
     os.waitid(P_PID, pid, os.WEXITED | os.WNOWAIT | WALL)
 
 
-def reap(pid: int) -> None:
-    """Wait for a child and reap it."""
-    os.waitid(P_PID, pid, os.WEXITED | WALL)
+def reap(pid: int) -> Outcome:
+    """Wait for a child, reap it, and tell how it ended."""
+    result = os.waitid(P_PID, pid, os.WEXITED | WALL)
+    assert result is not None
+    return decode_waitid(result)
