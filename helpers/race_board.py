@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import os
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,7 +19,6 @@ _FD_BITS, _PID_BITS = 16, 24
 _APART = 8  # words of a cache line
 _ROUND, _CAUSED, _STARTED, _DONE = 0, _APART, 2 * _APART, 3 * _APART
 _SPINS = 2000
-_YIELDS = 5
 _PAUSE = 20e-6
 _OVER = -1
 
@@ -100,11 +98,8 @@ class Board:
                 return
         deadline = Deadline()
         while _OVER < words[index] < least:
-            for _ in range(_YIELDS):
-                os.sched_yield()
-                if not _OVER < words[index] < least:
-                    return
-            time.sleep(_PAUSE)  # or many that yield on one CPU keep out the one they wait for
+            # Not sched_yield(2), which lets any other load of the CPU have its whole slice.
+            time.sleep(_PAUSE)
             self.is_sound()
             if not deadline.left_ms():
                 raise deadline.expired(what)

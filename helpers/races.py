@@ -14,7 +14,7 @@ from helpers.race_driver import MakeObserver, Report, Rule, Seen
 from helpers.scenes import Scene
 from helpers.uapi import CloneFlag
 
-DEFAULT_SECONDS = 0.25
+DEFAULT_SECONDS = 0.1
 _SHOWN = 12
 
 _seconds = DEFAULT_SECONDS
