@@ -26,6 +26,7 @@ from helpers import (
     observe,
     pins,
     process,
+    race_report,
     races,
 )
 from helpers.observe import Watcher
@@ -117,7 +118,7 @@ def pytest_configure(config: pytest.Config) -> None:
         agent.die_with_parent()  # a worker of xdist, or it would outlive a killed runner by 15 s
     deadline.set_default(config.getoption("deadline"))
     observe.set_quiet_window(config.getoption("quiet_window") / 1000)
-    races.set_dose(config.getoption("race_time"), config.getoption("race_seed"))
+    race_report.register(config)
     known_plugin.register(config)
     if config.getoption("watch_kernel_log"):
         kmsg.register(config)

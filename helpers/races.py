@@ -74,11 +74,13 @@ class Race:
 
     def __str__(self) -> str:
         report = self.report
-        lines = [
-            f"{report.rounds} rounds in {report.seconds:.2f} s, {self.rate:.0f} a second; "
-            f"{report.attempts} attempts; CPUs {', '.join(map(str, report.cpus))}; "
-            f"--race-seed={report.seed}"
-        ]
+        figures = (
+            f"{report.rounds} rounds in {report.seconds:.2f} s, {self.rate:.0f} a second",
+            f"{report.attempts} attempts",
+            f"CPUs {', '.join(map(str, report.cpus))}",
+            f"--race-seed={report.seed}",
+        )
+        lines = ["; ".join(figures)]
         for name, all_seen in report.seen.items():
             width = max((len(str(seen.times)) for seen in all_seen), default=0)
             lines += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,15 @@ from helpers.race_driver import MakeObserver
 from helpers.races import Race
 from helpers.scenes import Scene
 from helpers.uapi import CloneFlag
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a long race have the time that it needs."""
+    here = Path(__file__).parent
+    for item in items:
+        usual = float(item.config.getini("timeout") or 0)
+        if usual and here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(usual + races.seconds()))
 
 
 @pytest.fixture
