@@ -171,7 +171,7 @@ class GetFd(Observer):
         """Whether it is that file; the copy is closed."""
         if result < 0:
             return Refusal(-result)
-        return ITS_FILE if _take_inode(result) == self._due else ANOTHER_FILE
+        return ITS_FILE if take_inode(result) == self._due else ANOTHER_FILE
 
 
 class Open(Observer):
@@ -192,7 +192,7 @@ class Open(Observer):
         """Whether it is that task; the pidfd is closed."""
         if result < 0:
             return Refusal(-result)
-        return THE_TASK if _take_inode(result) == self._due else ANOTHER_TASK
+        return THE_TASK if take_inode(result) == self._due else ANOTHER_TASK
 
 
 class SendSignal(Observer):
@@ -240,7 +240,8 @@ class Sleeper(Observer):
         return (SLEPT_ON, PollEvent(events)) if lost else (PollEvent(events),)
 
 
-def _take_inode(fd: int) -> int:
+def take_inode(fd: int) -> int:
+    """The inode number of a descriptor, which is closed."""
     inode = os.fstat(fd).st_ino
     os.close(fd)
     return inode

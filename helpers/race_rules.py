@@ -6,6 +6,7 @@ It says what is wrong, None if nothing is.
 from __future__ import annotations
 
 from helpers.race_driver import Rule, Story
+from helpers.race_namespaces import ENTERED, ITS_NAMESPACE
 from helpers.race_observers import ITS_FILE, SENT, SLEPT_ON, THE_TASK, Hangup, Refusal, Told
 from helpers.uapi import PollEvent
 
@@ -82,6 +83,21 @@ def opens_it_or(errors: tuple[int, ...], *then: object) -> Rule:
 def is_sent_or(errors: tuple[int, ...]) -> Rule:
     """A signal is sent, then refused with one of `errors`."""
     return _in_order(((SENT,), errors))
+
+
+def is_its_namespace_or(errors: tuple[int, ...]) -> Rule:
+    """A namespace is the task's own, then refused with one of `errors`."""
+    return _in_order(((ITS_NAMESPACE,), errors))
+
+
+def enters_both_or(errors: tuple[int, ...]) -> Rule:
+    """Both namespaces are entered, then none, with one of `errors`."""
+    return _in_order(((ENTERED,), errors))
+
+
+def lives_while_copied(error: int) -> Rule:
+    """Whoever has a copy sees the child alive; then there is nothing left to copy."""
+    return _in_order(((PollEvent.NONE,), (error,)))
 
 
 def _in_order(stages: tuple[tuple[object, ...], ...]) -> Rule:

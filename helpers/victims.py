@@ -36,9 +36,9 @@ class Stack:
         """A child process that exits at once with `STATUS`; gives its pid."""
         return self._process("_exit", STATUS)
 
-    def sleeps(self) -> int:
+    def sleeps(self, flags: CloneFlag = CloneFlag.NONE) -> int:
         """A child process that waits to be killed; gives its pid."""
-        return self._process("sleep", LONGEST)
+        return self._process("sleep", LONGEST, flags)
 
     def thread(self, microseconds: int) -> tuple[int, int]:
         """A thread of the caller that exits with status 0 after a while; its tid and pidfd."""
