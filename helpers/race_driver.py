@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn, Optional
 
-from helpers import agent, attempts, deadline, syscalls
+from helpers import agent, attempts, deadline, rights, syscalls
 from helpers.attempts import Attempts
 from helpers.race_board import Board, Subject
 from helpers.scenes import Rounds, Scene, Stage, Victim
@@ -151,8 +151,8 @@ class _Tally:
     def seen(self) -> list[Seen]:
         return [
             Seen(story, times, self.first[story])
-            for story, times in self.stories.most_common(_MOST_STORIES)
-        ]
+            for story, times in sorted(self.stories.items(), key=lambda item: -item[1])
+        ][:_MOST_STORIES]
 
 
 def run(
@@ -161,9 +161,17 @@ def run(
     seconds: float,
     seed: int,
     longest_wait: float,
+    user: int | None = None,
 ) -> Report:
-    """Play `scene` for so many seconds; an order to a child, which must be of no further use."""
+    """Play `scene` for so many seconds; an order to a child, which must be of no further use.
+
+    With `user` as that user, who may look into what is his own.
+    """
     deadline.set_default(longest_wait)
+    if user is not None:
+        rights.become(user)
+        rights.set_dumpable(1)
+        agent.die_with_parent()  # a change of ids has undone that
     usable = sorted(os.sched_getaffinity(0))
     others = usable[1:] or usable
     cpus = (usable[0], *(others[number % len(others)] for number in range(len(observers))))
@@ -248,7 +256,10 @@ class _Worker:
     def collect(self) -> _Told:
         """What it has counted, when it has gone home."""
         with open(self._out, "rb") as file:
-            told: _Told = pickle.load(file)
+            try:
+                told: _Told = pickle.load(file)
+            except EOFError as error:
+                raise RuntimeError("an observer ended before it had told what it saw") from error
         try:
             os.waitpid(self._pid, 0)
         except ChildProcessError:  # a scene in which the kernel reaps

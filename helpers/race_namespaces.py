@@ -62,6 +62,20 @@ class GetNamespace(Observer):
         return ITS_NAMESPACE if found == self._due != self._ours else ANOTHER_NAMESPACE
 
 
+class GetOurNamespace(GetNamespace):
+    """Opens a namespace of a task that has ours."""
+
+    def begin(self, subject: Subject) -> None:
+        """Know it from the beginning."""
+        self.attempts.turn_to(subject.fd)
+
+    def decode(self, result: int, _answer: bytes) -> object:
+        """Whether it is that namespace; the descriptor is closed."""
+        if result < 0:
+            return Refusal(-result)
+        return ITS_NAMESPACE if take_inode(result) == self._ours else ANOTHER_NAMESPACE
+
+
 class SetNs(Observer):
     """Enters two namespaces of the task at once, and comes back."""
 

@@ -95,6 +95,18 @@ def enters_both_or(errors: tuple[int, ...]) -> Rule:
     return _in_order(((ENTERED,), errors))
 
 
+def is_refused_in_the_end(seen: object, error: int) -> Rule:
+    """What is `seen` while it is allowed is refused with `error` from then on, and at the end."""
+    in_order = _in_order(((seen,), (error,)))
+
+    def rule(story: Story) -> str | None:
+        if isinstance(story[-1], Refusal):
+            return in_order(story)
+        return f"{story[-1]!r} was seen though the process was privileged by then"
+
+    return rule
+
+
 def lives_while_copied(error: int) -> Rule:
     """Whoever has a copy sees the child alive; then there is nothing left to copy."""
     return _in_order(((PollEvent.NONE,), (error,)))

@@ -102,12 +102,20 @@ def _told(seen: Seen) -> str:
     return " > ".join(map(repr, seen.story))
 
 
-def play(scene: Scene, *observers: MakeObserver, flags: CloneFlag = CloneFlag.NONE) -> Race:
-    """Play `scene` before `observers`, in a child made with `flags`, for as long as asked for."""
+def play(
+    scene: Scene,
+    *observers: MakeObserver,
+    flags: CloneFlag = CloneFlag.NONE,
+    user: int | None = None,
+) -> Race:
+    """Play `scene` before `observers`, for as long as was asked for.
+
+    The processes are in new namespaces by `flags`, and with `user` of that user.
+    """
     group = process.spawn(flags, role="driver")
     seed = int.from_bytes(os.urandom(4), "little") if _seed is None else _seed
     wait = Deadline().length
-    order = group.leader.begin(race_driver.run, scene, list(observers), _seconds, seed, wait)
+    order = group.leader.begin(race_driver.run, scene, list(observers), _seconds, seed, wait, user)
     group.leader.channel.await_input(
         Deadline(_seconds + 2 * wait), f"the end of a race of {_seconds:g} s"
     )

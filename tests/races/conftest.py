@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,6 @@ from helpers import races
 from helpers.race_driver import MakeObserver
 from helpers.races import Race
 from helpers.scenes import Scene
-from helpers.uapi import CloneFlag
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,8 +29,8 @@ def race(
 ) -> Callable[..., Race]:
     """Play a scene before observers; see `helpers.races.play`."""
 
-    def play(scene: Scene, *observers: MakeObserver, flags: CloneFlag = CloneFlag.NONE) -> Race:
-        played = races.play(scene, *observers, flags=flags)
+    def play(scene: Scene, *observers: MakeObserver, **how: Any) -> Race:
+        played = races.play(scene, *observers, **how)
         record_property("race", str(played))
         request.node.add_report_section("call", "race", str(played))
         return played
