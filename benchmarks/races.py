@@ -13,7 +13,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from helpers import descriptor, process, races, scenes
+from helpers import descriptor, process, races, scenes, scenes_exec
 from helpers.image import make_exec_chain
 from helpers.race_driver import MakeObserver
 from helpers.race_observers import GetInfo, Poll
@@ -24,7 +24,7 @@ SAMPLES, SECONDS = 5, 1.0
 RACES: dict[str, tuple[Scene, MakeObserver]] = {
     "reap": (scenes.reap_by_parent, GetInfo),
     "poll": (partial(scenes.end_and_reap), Poll),
-    "exec": (partial(scenes.execs_of_subthreads, leader_exits=False), GetInfo),
+    "exec": (partial(scenes_exec.execs_of_subthreads, leader_exits=False), GetInfo),
 }
 
 

@@ -8,26 +8,17 @@ observers share.
 
 from __future__ import annotations
 
-import fcntl
-import functools
 import os
 import random
 import signal
-import sys
-import time
-import traceback
 from collections.abc import Callable, Generator
 from typing import NamedTuple
 
-from helpers import agent, procfs, syscalls
-from helpers.deadline import wait_until
-from helpers.image import make_exec_chain
+from helpers import syscalls
 from helpers.race_board import spin
-from helpers.uapi import CloneFlag, PidfdFlag, PollEvent
+from helpers.uapi import PidfdFlag, PollEvent
 from helpers.victims import Stack, await_zombie, choose_next_pid, reap
 
-_SLICES, _SLICE = 50, 0.002  # of one process, and seconds of each
-_STUCK = 3_000
 _LONGEST_JITTER = 40_000  # nanoseconds
 
 
@@ -118,35 +109,6 @@ def thread_ends(stage: Stage) -> Rounds:
         os.close(fd)
 
 
-def execs_of_subthreads(
-    _stage: Stage, leader_exits: bool = False, flags: PidfdFlag = PidfdFlag.NONE
-) -> Rounds:
-    """A process lives on while its subthreads execute, again and again; all of it is one life.
-
-    The leader pauses, or exits alone. Observers are through with a round before the process ends.
-    """
-    image = make_exec_chain(leader_exits=leader_exits)
-    assert image is not None
-    told, tell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    while True:
-        pid = _start_chain(image.fileno(), tell)
-        fd = syscalls.pidfd_open(pid, flags)
-        try:
-            for _ in range(_SLICES):
-                yield Victim(pid, fd)
-                execs = 0
-                while not execs:
-                    if not syscalls.poll({told: PollEvent.IN}, _STUCK)[told]:
-                        raise TimeoutError(f"no exec within {_STUCK} ms")
-                    time.sleep(_SLICE)
-                    execs = len(os.read(told, 1 << 16)) // 8
-                yield execs
-        finally:
-            os.kill(pid, signal.SIGKILL)  # a thread-scoped pidfd may signal an old leader
-            reap(pid)
-            os.close(fd)
-
-
 def pid_is_reused(stage: Stage) -> Rounds:
     """A process is killed and reaped, and another one gets its pid; notes how that one ends.
 
@@ -169,61 +131,6 @@ def pid_is_reused(stage: Stage) -> Rounds:
         os.kill(again, signal.SIGKILL)
         stage.note(reap(again))
         os.close(fd)
-
-
-def leader_exits_first(stage: Stage, flags: PidfdFlag = PidfdFlag.NONE) -> Rounds:
-    """A leader exits alone and becomes a zombie while a subthread lives.
-
-    Observers are through with a round before the subthread ends.
-    """
-    stack = Stack()
-    while True:
-        pid = _start_pair(stack)
-        fd = syscalls.pidfd_open(pid, flags)
-        yield Victim(pid, fd)
-        wait_until(functools.partial(_is_zombie, pid), "the leader's end")
-        stage.jitter()
-        yield 1
-        os.kill(pid, signal.SIGKILL)
-        reap(pid)
-        os.close(fd)
-
-
-def _is_zombie(pid: int) -> bool:
-    return procfs.task_state(pid) == "Z"
-
-
-def _start_pair(stack: Stack) -> int:
-    """A process whose leader exits at once while a subthread sleeps."""
-    pid = syscalls.fork_with(CloneFlag.NONE, signal.SIGCHLD)
-    if pid:
-        return pid
-    try:
-        agent.die_with_parent()
-        stack.sleeping_thread()
-        syscalls.exit_thread(0)
-    except BaseException:  # noqa: BLE001  # no child may return into its maker's code
-        traceback.print_exc(file=sys.stderr)
-    os._exit(agent.BUG)
-
-
-def _start_chain(image: int, tell: int) -> int:
-    pid = syscalls.fork_with(CloneFlag.NONE, signal.SIGCHLD)
-    if pid:
-        return pid
-    try:
-        agent.die_with_parent()
-        # By way of numbers above: either may stand where the other is to go.
-        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (tell, image)]
-        for number, fd in zip((3, 4), high):
-            os.dup2(fd, number)
-            os.close(fd)
-        image = 4
-        os.set_blocking(3, True)
-        os.execve(image, ["chain"], {})
-    except BaseException:  # noqa: BLE001  # no child may return into its maker's code
-        traceback.print_exc(file=sys.stderr)
-    os._exit(agent.BUG)
 
 
 def await_reaped(fd: int) -> None:

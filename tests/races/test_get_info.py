@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from helpers import features, race_rules, scenes
+from helpers import features, race_rules, scenes, scenes_exec
 from helpers.gating import needs
 from helpers.race_observers import GetInfo
 from helpers.races import Race
@@ -78,7 +78,7 @@ def test_a_process_whose_subthreads_exec_is_always_there(race: Racing, leader_ex
 
     Beyond the C suite.
     """
-    scene = partial(scenes.execs_of_subthreads, leader_exits=leader_exits)
+    scene = partial(scenes_exec.execs_of_subthreads, leader_exits=leader_exits)
     race(scene, of_process).assert_each(race_rules.is_answered)
 
 
@@ -90,7 +90,7 @@ def test_a_process_whose_subthreads_exec_keeps_its_numbers(
 
     Beyond the C suite.
     """
-    scene = partial(scenes.execs_of_subthreads, leader_exits=leader_exits)
+    scene = partial(scenes_exec.execs_of_subthreads, leader_exits=leader_exits)
     race(scene, of_process).assert_each(race_rules.numbers_are_its_own)
 
 
@@ -100,5 +100,5 @@ def test_a_process_whose_subthreads_exec_has_not_ended(race: Racing, leader_exit
 
     Beyond the C suite.
     """
-    scene = partial(scenes.execs_of_subthreads, leader_exits=leader_exits)
+    scene = partial(scenes_exec.execs_of_subthreads, leader_exits=leader_exits)
     race(scene, of_process).assert_each(race_rules.is_alive)

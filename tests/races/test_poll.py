@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from helpers import features, features_process, race_rules, scenes
+from helpers import features, features_process, race_rules, scenes, scenes_exec
 from helpers.gating import needs
 from helpers.race_observers import Epoll, HangupInfo, Poll
 from helpers.races import Race
@@ -64,7 +64,7 @@ def test_a_process_whose_subthreads_exec_is_silent(
 
     Beyond the C suite.
     """
-    scene = partial(scenes.execs_of_subthreads, leader_exits=leader_exits, flags=scope)
+    scene = partial(scenes_exec.execs_of_subthreads, leader_exits=leader_exits, flags=scope)
     race(scene, polling).assert_each(race_rules.is_silent)
 
 
@@ -75,5 +75,5 @@ def test_a_leader_that_exits_first_is_silent(race: Racing, scope: PidfdFlag, pol
 
     Beyond the C suite.
     """
-    scene = partial(scenes.leader_exits_first, flags=scope)
+    scene = partial(scenes_exec.leader_exits_first, flags=scope)
     race(scene, polling).assert_each(race_rules.is_silent)
