@@ -31,6 +31,7 @@ Rule = Callable[[Story], Optional[str]]
 
 _AT_ONCE = memoryview(bytearray(8)).cast("q")
 _MOST_STORIES = 60
+_LEAST_ROUNDS = 25  # however slow the machine is
 
 
 class Family(NamedTuple):
@@ -218,7 +219,7 @@ def _merge(tallies: list[_Told]) -> dict[str, list[Seen]]:
 def _play(rounds: Rounds, stage: Stage, board: Board, end: float) -> int:
     count = number = 0
     with contextlib.closing(rounds):
-        while time.monotonic() < end or not count:
+        while time.monotonic() < end or number < _LEAST_ROUNDS:
             victim = next(rounds)
             assert isinstance(victim, Victim)
             number += 1
