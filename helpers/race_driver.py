@@ -31,7 +31,7 @@ Rule = Callable[[Story], Optional[str]]
 
 _AT_ONCE = memoryview(bytearray(8)).cast("q")
 _MOST_STORIES = 60
-_LEAST_ROUNDS = 25  # however slow the machine is
+_LEAST_ROUNDS = 10  # however slow the machine is
 
 
 class Family(NamedTuple):
