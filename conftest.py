@@ -26,6 +26,8 @@ from helpers import (
     observe,
     pins,
     process,
+    race_report,
+    races,
 )
 from helpers.model import options as model
 from helpers.observe import Watcher
@@ -89,6 +91,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--strict-known", action="store_true", help="let known kernel bugs fail their tests"
     )
     group.addoption(
+        "--race-time",
+        type=_positive,
+        default=races.DEFAULT_SECONDS,
+        metavar="SECONDS",
+        help="how long each race lasts; raise it to hunt (default: %(default)g)",
+    )
+    group.addoption(
+        "--race-seed",
+        type=int,
+        metavar="NUMBER",
+        help="repeat the jitter of a race (default: another one each time)",
+    )
+    group.addoption(
         "--watch-kernel-log",
         action="store_true",
         help="fail a test during which the kernel log reports a warning, a bug or the like",
@@ -105,6 +120,7 @@ def pytest_configure(config: pytest.Config) -> None:
         agent.die_with_parent()  # a worker of xdist, or it would outlive a killed runner by 15 s
     deadline.set_default(config.getoption("deadline"))
     observe.set_quiet_window(config.getoption("quiet_window") / 1000)
+    race_report.register(config)
     known_plugin.register(config)
     if config.getoption("watch_kernel_log"):
         kmsg.register(config)

@@ -139,7 +139,7 @@ def thread(flags: CloneFlag = CloneFlag.PIDFD) -> Made:
     signal.signal(signal.SIGUSR1, _return_from_pause)
     before = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals() - {signal.SIGUSR1})
     try:
-        tid, fd = syscalls.start_pause(_THREAD | flags, top)
+        tid, fd = syscalls.start("pause", 0, _THREAD | flags, top)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before | {signal.SIGUSR1})
     # A signal that comes before the thread sleeps would be over when it does.

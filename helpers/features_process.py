@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from helpers import clone, credentials, memory, process, procfs, signals, syscalls
+from helpers import clone, credentials, memory, process, procfs, signals, syscalls, victims
 from helpers.features import (
     Absent,
     Feature,
@@ -74,8 +74,12 @@ def pid_1() -> ThreadGroup:
 
     Raises ``OSError`` where namespaces are refused.
     """
-    flags = CloneFlag.NEWPID | (CloneFlag.NONE if os.geteuid() == 0 else CloneFlag.NEWUSER)
-    return process.spawn(flags, "pid 1")
+    return process.spawn(alone(), "pid 1")
+
+
+def alone() -> CloneFlag:
+    """The namespaces in which a child has pids of its own and every right over them."""
+    return CloneFlag.NEWPID | (CloneFlag.NONE if os.geteuid() == 0 else CloneFlag.NEWUSER)
 
 
 def _probe_namespace() -> Verdict:
@@ -86,6 +90,13 @@ def _probe_set_tid() -> Verdict:
     maker = pid_1()
     error = _errno(lambda: maker.leader.call(clone.process_with_pid, 100).pidfd.close())
     return _judge(error, "clone3 with set_tid", (errno.E2BIG, errno.EINVAL, errno.ENOSYS))
+
+
+def _probe_last_pid() -> Verdict:
+    error = _errno(lambda: pid_1().leader.call(victims.choose_next_pid, 100))
+    if error == errno.ENOENT:
+        return Absent("there is no /proc/sys/kernel/ns_last_pid")
+    return _judge(error, "a write to /proc/sys/kernel/ns_last_pid", (errno.EROFS,))
 
 
 def _probe_user_change() -> Verdict:
@@ -154,6 +165,9 @@ CLONE3 = Feature("clone3(2)", Version(5, 3), _probe_clone3)
 CLONE_THREAD_PIDFD = Feature("CLONE_PIDFD with CLONE_THREAD", Version(6, 9), _probe_thread)
 PID_NAMESPACE = Feature("pid namespaces", Version(3, 8), _probe_namespace, ("PID_NS",))
 SET_TID = Feature("clone3(2) with set_tid", Version(5, 5), _probe_set_tid, ("PID_NS",))
+LAST_PID = Feature(
+    "/proc/sys/kernel/ns_last_pid", Version(3, 3), _probe_last_pid, ("CHECKPOINT_RESTORE",)
+)
 USER_CHANGE = Feature("a change to another user", Version(2, 6), _probe_user_change)
 FOREIGN_PROCESS = Feature("a process of another user", Version(2, 6), _probe_foreign_process)
 FIRST_KERNEL_THREAD = Feature("a kernel thread in sight", Version(2, 6), _probe_kernel_thread)

@@ -47,6 +47,30 @@ _CODE = {
         ),
     ),
 }
+# Tell by 8 bytes on descriptor 3 that this image runs, and make a thread that executes descriptor
+# 4, which is this same image; the leader pauses, or exits alone.
+_CHAIN = {
+    "x86_64": (
+        62,
+        (
+            "6a014889e6"  # push 1; mov rsi, rsp
+            "6a085a6a035f"  # push 8; pop rdx; push 3; pop rdi
+            "6a01580f05"  # push 1; pop rax; syscall (write)
+            "bf000f0500"  # mov edi, CLONE_VM|FS|FILES|SIGHAND|THREAD|SYSVSEM
+            "488db42400f0ffff"  # lea rsi, [rsp - 4096]
+            "31d24531d24531c0"  # xor edx, edx; xor r10d, r10d; xor r8d, r8d
+            "6a38580f05"  # push 56; pop rax; syscall (clone)
+            "85c078277409"  # test eax, eax; js fail; jz thread
+            "6a%02x5831ff0f05ebf7"  # leader: push 34 or 60; pop rax; xor edi, edi; syscall; jmp
+            "6a004889e64989e2"  # thread: push 0; mov rsi, rsp; mov r10, rsp (empty, no variables)
+            "564889e2"  # push rsi; mov rdx, rsp (one empty argument)
+            "6a045f41b800100000"  # push 4; pop rdi; mov r8d, AT_EMPTY_PATH
+            "b8420100000f05"  # mov eax, 322; syscall (execveat)
+            "bf79000000b8e70000000f05"  # fail: mov edi, 121; mov eax, 231; syscall (exit_group)
+        ),
+    ),
+}
+_PAUSE, _EXIT = 34, 60
 _BASE = 0x400000
 
 
@@ -75,13 +99,8 @@ def make_echo() -> Descriptor | str:
     """
     if ABI in _CODE:
         machine, code = _CODE[ABI]
-        try:
-            image = Descriptor(os.memfd_create("pidfd-echo"), "echo image")
-        except OSError:  # no memfd_create(2), or vm.memfd_noexec forbids executable ones
-            pass
-        else:
-            os.write(image.fileno(), _elf(machine, bytes.fromhex(code)))
-            os.fchmod(image.fileno(), 0o755)
+        image = _make("pidfd-echo", _elf(machine, bytes.fromhex(code)))
+        if image is not None:
             return image
     import shutil  # large, and seldom needed: what the zygote does not hold makes forks cheaper
 
@@ -89,3 +108,27 @@ def make_echo() -> Descriptor | str:
     if path is None:
         raise FileNotFoundError("no program to exec: `cat` is not on the PATH")
     return path
+
+
+def make_exec_chain(*, leader_exits: bool) -> Descriptor | None:
+    """An image whose subthread executes it again, and so on; None where its code is not written.
+
+    It wants a pipe as descriptor 3, to which it writes 8 bytes each time that it begins, and
+    itself as descriptor 4. The leader pauses, or exits alone while the subthread executes.
+    """
+    if ABI not in _CHAIN:
+        return None
+    machine, code = _CHAIN[ABI]
+    return _make(
+        "pidfd-chain", _elf(machine, bytes.fromhex(code % (_EXIT if leader_exits else _PAUSE)))
+    )
+
+
+def _make(name: str, content: bytes) -> Descriptor | None:
+    try:
+        image = Descriptor(os.memfd_create(name), name)
+    except OSError:  # no memfd_create(2), or vm.memfd_noexec forbids executable ones
+        return None
+    os.write(image.fileno(), content)
+    os.fchmod(image.fileno(), 0o755)
+    return image

@@ -6,8 +6,9 @@ and a failure with another symptom stays a failure.
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,10 @@ except ImportError:  # before Python 3.11, where pytest brings its twin along
 
 _REQUIRED = {"test", "symptom", "what", "since"}
 _OPTIONAL = {"fixed", "commit", "stable", "certain", "link"}
+
+
+_KINDS: dict[str, type] = {"certain": bool, "stable": list}
+_WORDS: dict[type, str] = {str: "text", bool: "true or false", list: "list"}
 
 
 class BrokenFile(ValueError):
@@ -84,6 +89,10 @@ def _issue(entry: dict[str, Any], where: str) -> Issue:
     if missing or unknown:
         wrong = f"lacks {sorted(missing)}" if missing else f"has unknown keys {sorted(unknown)}"
         raise BrokenFile(f"{where} {wrong}")
+    for key, value in entry.items():
+        kind = _KINDS.get(key, str)
+        if not isinstance(value, kind) or value == "":
+            raise BrokenFile(f"{where}: {key} is {value!r}, which is no {_WORDS[kind]}")
     try:
         re.compile(entry["symptom"])
         versions: dict[str, Any] = {
@@ -92,19 +101,27 @@ def _issue(entry: dict[str, Any], where: str) -> Issue:
         if ("fixed" in entry) != ("commit" in entry):
             raise ValueError("a fix has both: fixed and commit")
         stable = tuple(map(parse_full_release, entry.get("stable", ())))
+        if any(len(fix) < 3 for fix in stable):
+            raise ValueError("stable lists stable releases, such as 6.18.45")
     except (re.error, TypeError, ValueError) as error:
         raise BrokenFile(f"{where}: {error}") from error
     fields: dict[str, Any] = {**entry, **versions, "stable": stable}
     return Issue(**fields)
 
 
-def unmatched(issues: Iterable[Issue], nodeids: Iterable[str]) -> list[Issue]:
-    """Entries about tests of the collected files that are not there: stale, or mistyped."""
-    names = list(nodeids)
-    files = {name.partition("::")[0] for name in names}
-    return [
-        issue
-        for issue in issues
-        if issue.test.partition("::")[0] in files
-        and not any(issue.concerns(name) for name in names)
-    ]
+def unmatched(issues: Iterable[Issue], root: Path) -> list[Issue]:
+    """Entries about tests that are not in the files below `root`: stale, or mistyped.
+
+    The files themselves are asked, since a run may collect any part of them.
+    """
+    return [issue for issue in issues if not any(map(issue.concerns, _tests(issue, root)))]
+
+
+def _tests(issue: Issue, root: Path) -> Iterator[str]:
+    """The tests that an entry may be about; parameters are taken for right."""
+    pattern, _, rest = issue.test.partition("::")
+    _, bracket, params = rest.partition("[")
+    for path in root.glob(pattern):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.FunctionDef):
+                yield f"{path.relative_to(root)}::{node.name}{bracket}{params}"

@@ -16,15 +16,8 @@ class KnownIssues:
 
     def __init__(self, issues: list[Issue]) -> None:
         """Apply those of `issues` that the running kernel has."""
-        self._all = issues
         release = parse_full_release(os.uname().release)
         self._here = [issue for issue in issues if issue.affects(release)]
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Refuse entries that are about no test."""
-        stale = unmatched(self._all, [item.nodeid for item in items])
-        if stale:
-            raise pytest.UsageError(f"known-issues file: no test is named {stale[0].test}")
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -41,17 +34,22 @@ class KnownIssues:
             if expected:
                 report.outcome = "skipped"
                 report.wasxfail = str(expected[0])
-        elif any(issue.certain for issue in issues):
-            report.outcome = "failed"
-            report.longrepr = f"passed, though this kernel should have a {issues[0]}"
+        else:
+            certain = [issue for issue in issues if issue.certain]
+            if certain:
+                report.outcome = "failed"
+                report.longrepr = f"passed, though this kernel should have a {certain[0]}"
 
 
 def register(config: pytest.Config) -> None:
-    """Apply ``known_issues.toml``; raises ``UsageError`` if it is broken."""
-    if config.getoption("strict_known"):
-        return
+    """Apply ``known_issues.toml``; raises ``UsageError`` if it is broken, or about no test."""
     try:
         issues = load(config.rootpath / config.getoption("known_issues"))
     except BrokenFile as error:
         raise pytest.UsageError(f"known-issues file: {error}") from error
+    stale = unmatched(issues, config.rootpath)
+    if stale:
+        raise pytest.UsageError(f"known-issues file: no test is named {stale[0].test}")
+    if config.getoption("strict_known"):
+        return
     config.pluginmanager.register(KnownIssues(issues), "pidfd-known-issues")

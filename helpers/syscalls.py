@@ -319,18 +319,21 @@ def _fork_by(number: int, *words: int, flags: int) -> int:
     return pid
 
 
-def start_pause(flags: int, stack_top: int) -> tuple[int, int]:
-    """A thread that runs libc's ``pause`` and no Python; gives its tid and its pidfd or -1.
+def start(
+    entry: str, argument: int, flags: int, stack_top: int, exit_signal: int = 0
+) -> tuple[int, int]:
+    """A task that calls libc's function `entry`, not Python, and ends with what that returns.
 
-    By libc's ``clone``. It shares the thread-local storage of the caller, which ``pause`` leaves
-    alone while libc knows of one thread only.
+    By libc's ``clone``; gives its tid and its pidfd or -1. With CLONE_VM it shares the
+    thread-local storage of the caller, which `entry` must leave alone: ``pause``, ``sleep`` and
+    ``_exit`` do, while libc knows of one thread only.
     """
     pidfd = ctypes.c_int(-1)
-    entry = ctypes.cast(_libc.pause, ctypes.c_void_p)
+    function = ctypes.cast(getattr(_libc, entry), ctypes.c_void_p)
     stack = ctypes.c_void_p(stack_top)
-    word = ctypes.c_int(ctypes.c_int32(flags).value)
-    tail = (None, ctypes.byref(pidfd), None, None)
-    return _check(int(_libc.clone(entry, stack, word, *tail))), pidfd.value
+    word = ctypes.c_int(ctypes.c_int32(flags | exit_signal).value)
+    tail = (ctypes.c_void_p(argument), ctypes.byref(pidfd), None, None)
+    return _check(int(_libc.clone(function, stack, word, *tail))), pidfd.value
 
 
 def sigtimedwait(signal: int) -> Siginfo:

@@ -1,4 +1,4 @@
-"""The list of known kernel bugs: what it does to a run, and how a broken one is told."""
+"""The list of known kernel bugs: what it does to a run, and how it can be wrong."""
 
 from __future__ import annotations
 
@@ -7,104 +7,169 @@ from pathlib import Path
 
 import pytest
 
-from helpers.kernel import parse_full_release
-from helpers.known import Issue, load
+from helpers import known
+from helpers.known import BrokenFile
 from selftests.runner import ROOT, Project, Run
 
-ENTRY = """\
-[[issue]]
-test = "tests/test_scratch.py::test_bug"
-symptom = "assert 1 == 2"
-what = "counts wrongly"
-since = "3.0"
+Make = Callable[[str], Project]
+
+TESTS = """
+def test_bug(): assert "IN" == "NONE"
+def test_other(): assert "IN" == "NONE"
+def test_fine(): pass
 """
+
+ENTRY = {
+    "test": "'tests/test_scratch.py::test_bug'",
+    "symptom": "\"'IN' == 'NONE'\"",
+    "what": "'poll tells IN'",
+    "since": "'3.0'",
+}
+
+
+def listed(**changes: str | None) -> str:
+    """One entry; each change is a value as TOML has it, or None for none."""
+    lines = [f"{key} = {value}" for key, value in {**ENTRY, **changes}.items() if value]
+    return "\n".join(["[[issue]]", *lines, ""])
+
+
+def run(project: Make, *entries: str, options: tuple[str, ...] = ()) -> Run:
+    """Run `TESTS` with these entries."""
+    made = project(TESTS)
+    (made.path / "known_issues.toml").write_text("\n".join(entries))
+    return made.run(*options)
+
+
+def test_a_known_failure_is_expected_and_no_other(project: Make) -> None:
+    """It is XFAIL, with the text of its entry."""
+    found = run(project, listed())
+    assert found.counts == {"xfailed": 1, "failed": 1, "passed": 1}
+    why = found.outcome("test_bug", "XFAIL")
+    assert why == "xfail: known kernel bug: poll tells IN; no fix is known"
+    assert found.outcome("test_other").startswith("failed: AssertionError")
+
+
+def test_a_failure_with_another_symptom_is_a_failure(project: Make) -> None:
+    """A known bug does not hide an unknown one."""
+    found = run(project, listed(symptom="'HUP'"))
+    assert found.counts == {"failed": 2, "passed": 1}
+
+
+def test_strict_lets_known_bugs_fail(project: Make) -> None:
+    """--strict-known, on a kernel that is to have none."""
+    found = run(project, listed(), options=("--strict-known",))
+    assert found.counts == {"failed": 2, "passed": 1}
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    "elsewhere",
     [
-        ("nonsense", "Expected '=' after a key"),
-        ("[[issues]]", "only [[issue]] entries belong there, not ['issues']"),
-        (ENTRY.replace("since", "sins"), "issue 1 lacks ['since']"),
-        (ENTRY + 'whatever = "x"', "issue 1 has unknown keys ['whatever']"),
-        (ENTRY.replace("assert 1 == 2", "("), "issue 1: missing ), unterminated subpattern"),
-        (ENTRY.replace('"3.0"', '"new"'), "issue 1: no kernel version in 'new'"),
-        (ENTRY + 'fixed = "99.0"', "issue 1: a fix has both: fixed and commit"),
-        (ENTRY.replace("test_bug", "test_bag"), "no test is named tests/test_scratch.py::test_bag"),
-        (None, "No such file or directory"),
+        {"since": "'99.0'"},
+        {"since": "'2.0'", "fixed": "'3.0'", "commit": "'0123456789ab (\"fix\"), v3.0'"},
     ],
-    ids=["no TOML", "other table", "missing key", "unknown key", "bad pattern", "bad version",
-         "fix without commit", "no such test", "no file"],
-)  # fmt: skip
-def test_broken_list_is_one_line(
-    text: str | None, told: str, project: Callable[[str], Project]
+    ids=["not yet", "no more"],
+)
+def test_a_bug_that_this_kernel_has_not_is_a_failure(
+    elsewhere: dict[str, str], project: Make
 ) -> None:
-    """Before any test runs."""
-    made = project("def test_bug(): pass")
-    if text is not None:
-        (made.path / "list.toml").write_text(text)
-    found = made.run("--known-issues=list.toml")
+    """By its release, stable number included."""
+    assert run(project, listed(**elsewhere)).counts == {"failed": 2, "passed": 1}
+
+
+@pytest.mark.parametrize(("certain", "failed"), [(None, 1), ("true", 1), ("false", 0)])
+def test_a_pass_where_a_bug_is_certain_is_a_failure(
+    certain: str | None, failed: int, project: Make
+) -> None:
+    """The entry is wrong, or the test is; a bug that shows at times may stay away."""
+    name = "'tests/test_scratch.py::test_fine'"
+    found = run(project, listed(test=name, certain=certain), options=("-k", "fine"))
+    assert found.counts.get("failed", 0) == failed
+    if failed:
+        assert "passed, though this kernel should have a known kernel bug" in found.out
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"what": None}, "issue 1 lacks ['what']"),
+        ({"when": "'now'"}, "issue 1 has unknown keys ['when']"),
+        ({"symptom": "'('"}, "issue 1: missing ), unterminated subpattern at position 0"),
+        ({"symptom": "''"}, "issue 1: symptom is '', which is no text"),
+        ({"since": "'soon'"}, "issue 1: no kernel version in 'soon'"),
+        ({"since": "6.1"}, "issue 1: since is 6.1, which is no text"),
+        ({"fixed": "'6.1'"}, "issue 1: a fix has both: fixed and commit"),
+        ({"stable": "'6.1.1'"}, "issue 1: stable is '6.1.1', which is no list"),
+        ({"stable": "['6.1']"}, "issue 1: stable lists stable releases, such as 6.18.45"),
+        ({"certain": "'no'"}, "issue 1: certain is 'no', which is no true or false"),
+        ({"since": "3.0.0"}, "Expected newline or end of document after a statement"),
+        ({"test": "'tests/test_scratch.py::test_bgu'"}, "no test is named tests/test_scratch.py"),
+        ({"test": "'tests/scratch.py::test_bug'"}, "no test is named tests/scratch.py::test_bug"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--strict-known",)], ids=["", "strict"])
+def test_a_wrong_list_is_one_clear_error(
+    change: dict[str, str | None], told: str, options: tuple[str, ...], project: Make
+) -> None:
+    """Before anything runs, in one line, with no traceback."""
+    found = run(project, listed(**change), options=options)
     assert found.code == pytest.ExitCode.USAGE_ERROR
-    lines = [line for line in (found.out + found.err).splitlines() if "known-issues file" in line]
-    assert len(lines) == 1
+    lines = (found.out + found.err).strip().splitlines()
+    assert len([line for line in lines if line]) == 1, lines
+    assert lines[0].startswith("ERROR: known-issues file: ")
     assert told in lines[0]
-    assert "Traceback" not in found.out + found.err
 
 
-def run(project: Callable[[str], Project], body: str, entry: str = ENTRY, *options: str) -> Run:
-    """A run of one test with the list `entry`."""
-    made = project(f"def test_bug():\n    {body}\n")
-    (made.path / "list.toml").write_text(entry)
-    return made.run("--known-issues=list.toml", *options)
+@pytest.mark.parametrize("chosen", ["tests/test_scratch.py::test_fine", "--last-failed"])
+def test_a_run_of_few_tests_does_not_make_entries_stale(chosen: str, project: Make) -> None:
+    """The others are there, though they are not collected."""
+    assert run(project, listed(), options=(chosen,)).counts["passed"] == 1
 
 
-def test_expected_failure_is_told_as_a_known_bug(project: Callable[[str], Project]) -> None:
-    """The run is good."""
-    found = run(project, "assert 1 == 2")
-    assert (found.counts, found.code) == ({"xfailed": 1}, 0)
-    assert "known kernel bug: counts wrongly; no fix is known" in found.out
-
-
-def test_other_failure_stays_one(project: Callable[[str], Project]) -> None:
-    """The symptom decides."""
-    assert run(project, "assert 1 == 3").counts == {"failed": 1}
-
-
-def test_pass_where_a_failure_was_certain_is_a_failure(project: Callable[[str], Project]) -> None:
-    """The entry is wrong, or the test is."""
-    found = run(project, "pass")
-    assert found.counts == {"failed": 1}
-    assert "passed, though this kernel should have a known kernel bug" in found.out
-
-
-def test_pass_is_a_pass_where_the_bug_shows_at_times(project: Callable[[str], Project]) -> None:
-    """By ``certain = false``."""
-    assert run(project, "pass", ENTRY + "certain = false\n").counts == {"passed": 1}
-
-
-def test_kernel_with_the_fix_must_pass(project: Callable[[str], Project]) -> None:
-    """Nothing is expected of it but that."""
-    fixed = ENTRY + 'fixed = "3.1"\ncommit = "0123456789ab"\n'
-    assert run(project, "assert 1 == 2", fixed).counts == {"failed": 1}
-
-
-def test_known_bugs_fail_on_demand(project: Callable[[str], Project]) -> None:
-    """--strict-known."""
-    assert run(project, "assert 1 == 2", ENTRY, "--strict-known").counts == {"failed": 1}
+def test_a_missing_list_is_an_error(project: Make) -> None:
+    """It is named."""
+    found = run(project, options=("--known-issues=nowhere.toml",))
+    assert found.code == pytest.ExitCode.USAGE_ERROR
+    assert "known-issues file: nowhere.toml: [Errno 2] No such file" in found.err
 
 
 @pytest.mark.parametrize(
     ("release", "affected"),
-    [("6.13.9", False), ("6.14", True), ("6.18.44", True), ("6.18.45-debian", False),
-     ("6.19.1", True), ("7.3", False), ("7.4", False)],
-)  # fmt: skip
-def test_kernels_with_a_bug_are_those_between_cause_and_fix(release: str, affected: bool) -> None:
-    """Stable kernels that brought the fix are without it."""
-    issue = Issue("t", "s", "w", (6, 14), (7, 3), "c", ((6, 18, 45),))
-    assert issue.affects(parse_full_release(release)) is affected
+    [
+        ((6, 14, 9), False),
+        ((6, 15), True),
+        ((6, 18, 44), True),
+        ((6, 18, 45), False),
+        ((6, 19, 1), True),
+        ((7, 3, 3), True),
+        ((7, 3, 4), False),
+        ((7, 4, 0), False),
+    ],
+)
+def test_stable_releases_have_a_fix_of_their_own(
+    release: tuple[int, ...], affected: bool, tmp_path: Path
+) -> None:
+    """A series without one has the bug until mainline's fix."""
+    path = tmp_path / "list.toml"
+    fix = {"fixed": "'7.4'", "commit": "'fix'", "stable": "['6.18.45', '7.3.4']"}
+    path.write_text(listed(since="'6.15'", **fix))
+    (issue,) = known.load(path)
+    assert issue.affects(release) == affected
 
 
-def test_list_of_the_project_can_be_read() -> None:
-    """Each entry is about one test of the suite."""
-    for issue in load(Path(ROOT / "known_issues.toml")):
-        assert (ROOT / issue.test.partition("::")[0]).is_file()
+def test_patterns_choose_parameters_where_they_name_them(tmp_path: Path) -> None:
+    """Without brackets all are meant."""
+    path = tmp_path / "list.toml"
+    path.write_text(listed(test="'tests/*/test_x.py::test_*'") + listed(test="'t.py::f[a*]'"))
+    all_of_it, some = known.load(path)
+    assert all_of_it.concerns("tests/open/test_x.py::test_one[a-b]")
+    assert some.concerns("t.py::f[a-b]")
+    assert not some.concerns("t.py::f[b-a]")
+
+
+def test_the_real_list_is_sound() -> None:
+    """It can be read, and is about tests that are there."""
+    issues = known.load(ROOT / "known_issues.toml")
+    assert issues
+    assert known.unmatched(issues, ROOT) == []
+    with pytest.raises(BrokenFile, match=r"only \[\[issue\]\] entries belong there"):
+        known.load(ROOT / "pyproject.toml")

@@ -1,0 +1,115 @@
+"""Races about the namespaces of a process: the ioctls of pidfds, and setns(2)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+
+from helpers import attempts, namespaces, syscalls
+from helpers.attempts import Attempts
+from helpers.race_board import Subject
+from helpers.race_driver import Family, Observer
+from helpers.race_observers import Refusal, Word, take_inode
+from helpers.scenes import Rounds, Stage, Victim
+from helpers.uapi import PIDFS_IOCTL_MAGIC, CloneFlag, ioctl_none
+from helpers.victims import Stack, await_zombie, reap
+
+ITS_NAMESPACE, ANOTHER_NAMESPACE = Word("its namespace"), Word("another namespace")
+ENTERED, HALF_ENTERED = Word("entered"), Word("half entered")
+
+_KINDS = CloneFlag.NEWUTS | CloneFlag.NEWIPC
+_OWN = ("/proc/self/ns/uts", "/proc/self/ns/ipc")
+
+
+def end_in_own_namespaces(stage: Stage) -> Rounds:
+    """A process with namespaces of its own is killed and reaped."""
+    stack = Stack()
+    while True:
+        pid = stack.sleeps(_KINDS)
+        fd = syscalls.pidfd_open(pid)
+        yield Victim(pid, fd)
+        stage.jitter()
+        os.kill(pid, signal.SIGKILL)
+        await_zombie(pid)
+        stage.jitter()
+        reap(pid)
+        yield 1
+        os.close(fd)
+
+
+class GetNamespace(Observer):
+    """Opens a namespace of the task by its pidfd."""
+
+    name = "PIDFD_GET_UTS_NAMESPACE"
+
+    def prepare(self) -> Attempts:
+        """Of a kind that the task has for itself."""
+        self._ours = os.stat(_OWN[0]).st_ino
+        return attempts.ioctl(ioctl_none(PIDFS_IOCTL_MAGIC, namespaces.UTS.number))
+
+    def begin(self, subject: Subject) -> None:
+        """Take the first answer of a round for right, if it is not our own namespace."""
+        super().begin(subject)
+        self._due = 0
+
+    def decode(self, result: int, _answer: bytes) -> object:
+        """Whether it is that namespace; the descriptor is closed."""
+        if result < 0:
+            return Refusal(-result)
+        found = take_inode(result)
+        self._due = self._due or found
+        return ITS_NAMESPACE if found == self._due != self._ours else ANOTHER_NAMESPACE
+
+
+class GetOurNamespace(GetNamespace):
+    """Opens a namespace of a task that has ours."""
+
+    def begin(self, subject: Subject) -> None:
+        """Know it from the beginning."""
+        self.attempts.turn_to(subject.fd)
+
+    def decode(self, result: int, _answer: bytes) -> object:
+        """Whether it is that namespace; the descriptor is closed."""
+        if result < 0:
+            return Refusal(-result)
+        return ITS_NAMESPACE if take_inode(result) == self._ours else ANOTHER_NAMESPACE
+
+
+class SetNs(Observer):
+    """Enters two namespaces of the task at once, and comes back."""
+
+    name = "setns"
+
+    def __init__(self, family: Family) -> None:
+        """Know the way back."""
+        self._back = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in _OWN]
+        self._home = [os.stat(path).st_ino for path in _OWN]
+        super().__init__(family)
+
+    def prepare(self) -> Attempts:
+        """Each tells how many of the namespaces it came into."""
+        kinds = int(_KINDS)
+
+        def call(fd: ctypes.c_long) -> int:
+            try:
+                syscalls.setns(fd.value, kinds)
+            except OSError as error:
+                ctypes.set_errno(error.errno or 0)
+                return self._return() or -1
+            return self._return()
+
+        return Attempts("setns", call, lambda fd, _: (fd,), length=attempts.FEW)
+
+    def _return(self) -> int:
+        """Go home; how many namespaces were others."""
+        away = [os.stat(path).st_ino for path in _OWN]
+        for fd in self._back:
+            syscalls.setns(fd, 0)
+        return sum(there != here for there, here in zip(away, self._home))
+
+    def decode(self, result: int, _answer: bytes) -> object:
+        """All or nothing."""
+        if result < 0:
+            return Refusal(-result)
+        return ENTERED if result == len(_OWN) else HALF_ENTERED

@@ -1,0 +1,139 @@
+"""What happens in a race: scenes, each a generator that plays rounds for ever.
+
+A scene yields the task of a round when observers may look, brings the cause about when it is
+resumed, and yields again, how many rounds that was, when the cause is through. Then it clears up.
+`jitter` moves the cause against the observers. Scenes run in the driver, whose descriptors its
+observers share.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable, Generator
+from typing import NamedTuple
+
+from helpers import syscalls
+from helpers.race_board import spin
+from helpers.uapi import PidfdFlag, PollEvent
+from helpers.victims import Stack, await_zombie, choose_next_pid, reap
+
+_LONGEST_JITTER = 40_000  # nanoseconds
+
+
+class Victim(NamedTuple):
+    """The task of a round, and its pidfd in the descriptors that driver and observers share."""
+
+    pid: int
+    fd: int
+
+
+class Stage:
+    """What a scene is given, and where it notes what only it can see."""
+
+    def __init__(self, generator: random.Random) -> None:
+        """Take jitter from `generator`, whose seed repeats it."""
+        self.random = generator
+        self.round = 0
+        self.outcomes: dict[object, tuple[int, int]] = {}
+        """How often each outcome was noted, and in which round first."""
+
+    def jitter(self) -> None:
+        """Let up to some tens of microseconds pass, mostly few."""
+        spin(int(self.random.random() ** 3 * _LONGEST_JITTER))
+
+    def note(self, outcome: object) -> None:
+        """Count an outcome of the current round."""
+        times, first = self.outcomes.get(outcome, (0, self.round))
+        self.outcomes[outcome] = times + 1, first
+
+
+Rounds = Generator["Victim | int", None, None]
+Scene = Callable[[Stage], Rounds]
+
+
+def reap_by_parent(stage: Stage) -> Rounds:
+    """A zombie is reaped by its parent."""
+    stack = Stack()
+    while True:
+        pid = stack.exits()
+        fd = syscalls.pidfd_open(pid)
+        await_zombie(pid)
+        yield Victim(pid, fd)
+        stage.jitter()
+        reap(pid)
+        yield 1
+        os.close(fd)
+
+
+def end_and_reap(stage: Stage, flags: PidfdFlag = PidfdFlag.NONE) -> Rounds:
+    """A process is killed, and reaped by its parent after a while."""
+    stack = Stack()
+    while True:
+        pid = stack.sleeps()
+        fd = syscalls.pidfd_open(pid, flags)
+        yield Victim(pid, fd)
+        stage.jitter()
+        syscalls.pidfd_send_signal(fd, signal.SIGKILL)
+        await_zombie(pid)
+        stage.jitter()
+        reap(pid)
+        yield 1
+        os.close(fd)
+
+
+def reap_by_kernel(stage: Stage, flags: PidfdFlag = PidfdFlag.NONE) -> Rounds:
+    """A process is killed whose parent ignores SIGCHLD: the kernel reaps it at its end."""
+    stack = Stack()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        pid = stack.sleeps()
+        fd = syscalls.pidfd_open(pid, flags)
+        yield Victim(pid, fd)
+        stage.jitter()
+        syscalls.pidfd_send_signal(fd, signal.SIGKILL)
+        await_reaped(fd)
+        yield 1
+        os.close(fd)
+
+
+def thread_ends(stage: Stage) -> Rounds:
+    """A subthread of the driver exits; nobody needs to reap it."""
+    stack = Stack()
+    while True:
+        tid, fd = stack.thread(stage.random.randrange(1, 100))
+        yield Victim(tid, fd)
+        await_reaped(fd)
+        yield 1
+        os.close(fd)
+
+
+def pid_is_reused(stage: Stage) -> Rounds:
+    """A process is killed and reaped, and another one gets its pid; notes how that one ends.
+
+    The driver must be alone in a pid namespace.
+    """
+    first, second = Stack(), Stack()
+    while True:
+        pid = first.sleeps()
+        fd = syscalls.pidfd_open(pid)
+        yield Victim(pid, fd)
+        stage.jitter()
+        os.kill(pid, signal.SIGKILL)
+        reap(pid)
+        stage.jitter()
+        choose_next_pid(pid)
+        again = second.sleeps()
+        if again != pid:
+            raise RuntimeError(f"pid {pid} was to be reused, the kernel gave {again}")
+        yield 1
+        os.kill(again, signal.SIGKILL)
+        stage.note(reap(again))
+        os.close(fd)
+
+
+def await_reaped(fd: int) -> None:
+    """Sleep until the task of a pidfd is reaped."""
+    while not syscalls.poll({fd: 0}, -1)[fd] & PollEvent.HUP:
+        pass

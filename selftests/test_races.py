@@ -1,0 +1,173 @@
+"""Races are played, told and judged as they should be."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from helpers import features, process, race_driver, race_rules, races, scenes, scenes_exec
+from helpers.gating import needs
+from helpers.process import ChildFailed
+from helpers.race_driver import Report, Seen, Story
+from helpers.race_observers import Poll, Refusal, Told
+from helpers.races import Race
+from helpers.scenes import Stage
+from helpers.uapi import PollEvent
+from selftests.runner import Project
+
+NONE, IN, HUP = PollEvent.NONE, PollEvent.IN, PollEvent.HUP
+
+
+def made(*seen: Seen) -> Race:
+    """A race in which that was seen."""
+    told = {"identity with another's pid": "pid 8 where 7 is due"}
+    return Race(Report(90, 0.5, 400, 7, (0, 1), {"poll": list(seen)}, {"killed": (90, 1)}, told))
+
+
+def test_a_finding_tells_the_story_how_often_and_how_to_repeat_it() -> None:
+    """Of several the one that was seen first."""
+    race = made(Seen((NONE, IN), 80, 1), Seen((IN, NONE), 7, 9), Seen((HUP, NONE), 3, 5))
+    with pytest.raises(AssertionError) as found:
+        race.assert_each(race_rules.events_stay)
+    assert str(found.value).splitlines() == [
+        "HUP went away: 10 times in 90 rounds",
+        "first in round 5, by poll: HUP > NONE",
+        "the first identity with another's pid: pid 8 where 7 is due",
+        "repeat with --race-seed=7",
+    ]
+
+
+def test_a_race_tells_its_figures() -> None:
+    """Rounds, rate, attempts, places, seed, and a histogram of the stories."""
+    assert str(made(Seen((NONE, IN), 80, 1), Seen((IN,), 7, 9))).splitlines() == [
+        "90 rounds in 0.50 s, 180 a second; 400 attempts; CPUs 0, 1; --race-seed=7",
+        "  80 x poll: NONE > IN",
+        "   7 x poll: IN",
+        "  90 x driver: killed",
+        "  the first identity with another's pid: pid 8 where 7 is due",
+    ]
+
+
+def test_what_a_scene_notes_is_judged() -> None:
+    """The same is due in every round."""
+    made().assert_noted(type("", (), {"__repr__": lambda _: "killed"})())
+    with pytest.raises(
+        AssertionError, match="was due in each round, and there was killed 90 times"
+    ):
+        made().assert_noted("alive")
+
+
+@pytest.mark.parametrize(
+    ("story", "pieces"),
+    [
+        ((NONE,), [(NONE,)]),
+        ((NONE, IN), [(NONE, IN)]),
+        ((NONE, IN, NONE), [(NONE, IN, NONE)]),
+        ((NONE, IN, NONE, IN, NONE), [(NONE, IN, NONE)] * 2),
+        ((NONE, IN, HUP, NONE, IN), [(NONE, IN, HUP, NONE), (NONE, IN)]),
+    ],
+)
+def test_a_story_is_cut_where_it_comes_back_to_its_beginning(
+    story: Story, pieces: list[Story]
+) -> None:
+    """A long round of many execs is told in short words, and nothing of it is lost."""
+    tally = race_driver._Tally()
+    tally.note(story, 1)
+    assert sorted(tally.stories.elements()) == sorted(pieces)
+
+
+@pytest.mark.parametrize(
+    ("rule", "right", "wrong"),
+    [
+        (race_rules.is_answered, (Told(True),), (Told(True), Refusal(3))),
+        (race_rules.tells_something, (Told(True),), (Told(),)),
+        (race_rules.numbers_are_its_own, (Told(True),), (Told(True, None, ("pid",)),)),
+        (race_rules.events_stay, (NONE, IN, IN | HUP), (NONE, IN | HUP, IN)),
+        (race_rules.is_silent, (NONE,), (NONE, IN)),
+        (race_rules.opens_it_or((3,)), (race_rules.THE_TASK, Refusal(3)), (Refusal(22),)),
+        (race_rules.is_sent_or((3,)), (race_rules.SENT, Refusal(3)), (Refusal(3), race_rules.SENT)),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_rules_tell_right_from_wrong(rule: race_driver.Rule, right: Story, wrong: Story) -> None:
+    """None where all is right, and words where it is not."""
+    assert rule(right) is None
+    assert rule(wrong)
+
+
+def test_a_seed_repeats_the_jitter() -> None:
+    """The same generator moves the cause by the same times."""
+    draws = [[Stage(random.Random(5)).random.random() for _ in range(9)] for _ in range(2)]
+    assert draws[0] == draws[1]
+
+
+@needs(features.DELAYED_LEADER)
+@pytest.mark.parametrize("leader_exits", [False, True])
+def test_execs_are_played_where_no_image_executes_itself(leader_exits: bool) -> None:
+    """As on machines whose code is not written."""
+    race = races.play(partial(scenes_exec.execs_one_by_one, leader_exits=leader_exits), Poll)
+    assert race.report.rounds >= 1
+    assert all(set(seen.story) <= {NONE, IN} for seen in race.report.seen["poll"])
+
+
+@needs(features.PIDFD_OPEN)
+def test_a_race_needs_no_second_cpu() -> None:
+    """It is slower there."""
+    usable = sorted(os.sched_getaffinity(0))
+    zygote = process.zygote()
+    zygote.call(os.sched_setaffinity, 0, usable[:1])
+    try:
+        process.spawn()  # the one that was made ahead
+        report = races.play(scenes.end_and_reap, Poll, Poll).report
+    finally:
+        zygote.call(os.sched_setaffinity, 0, usable)
+        process.spawn()
+    assert report.cpus == (usable[0],) * 3
+    assert report.rounds >= 1
+
+
+@needs(features.PIDFD_OPEN)
+def test_the_end_of_an_observer_is_noticed() -> None:
+    """The driver does not wait for it; what it said is told behind the test."""
+    with pytest.raises(ChildFailed, match="an observer ended in the midst of a race"):
+        races.play(scenes.end_and_reap, os.abort)
+    assert "abort() takes no arguments" in process.zygote().new_errors()
+
+
+HUNT = """
+from helpers import races, scenes
+from helpers.race_observers import Poll
+
+def test_one(record_property):
+    record_property("race", str(races.play(scenes.end_and_reap, Poll)))
+"""
+
+
+@needs(features.PIDFD_OPEN)
+def test_figures_of_a_hunt_are_told_at_the_end(project: Callable[[str], Project]) -> None:
+    """Where races are longer than usual; a plain run does not tell of them."""
+    made = project(HUNT)
+    assert "= races =" not in made.run().out
+    out = made.run("--race-time=0.3", "--race-seed=5").out
+    assert "= races =" in out
+    assert "--race-seed=5" in out
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--race-time=0", "--race-time: '0' is not a number above 0"),
+        ("--race-seed=x", "--race-seed: invalid int value: 'x'"),
+    ],
+)
+def test_wrong_options_are_refused(
+    option: str, told: str, project: Callable[[str], Project]
+) -> None:
+    """In one line."""
+    run = project("def test_one(): pass").run(option)
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert told in run.out + run.err

@@ -1,0 +1,32 @@
+"""``pidfd_getfd(2)`` against the end of a process."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+import pytest
+
+from helpers import features_getfd, race_rules, scenes
+from helpers.gating import needs
+from helpers.race_observers import GetFd
+from helpers.races import Race
+from helpers.scenes import Scene
+
+
+@needs(features_getfd.PIDFD_GETFD)
+@pytest.mark.parametrize(
+    "scene",
+    [
+        pytest.param(scenes.end_and_reap, id="reaped by its parent"),
+        pytest.param(scenes.reap_by_kernel, id="reaped by the kernel"),
+    ],
+)
+def test_a_process_that_ends_gives_its_file_or_is_not_found(
+    race: Callable[..., Race], scene: Scene
+) -> None:
+    """A copy is of the right file until ESRCH; never EBADF, though the files are closed first.
+
+    Beyond the C suite, whose no_strange_EBADF looks at a zombie alone.
+    """
+    race(scene, GetFd).assert_each(race_rules.gives_its_file_or((errno.ESRCH,)))
