@@ -127,7 +127,7 @@ def exit_code(found: list[KernelResult]) -> int:
 
 
 @contextmanager
-def _ending_by_exception() -> Iterator[None]:
+def ending_by_exception() -> Iterator[None]:
     """Let the signals that ask for an end pass through every ``finally``."""
 
     def stop(number: int, _frame: object) -> None:
@@ -170,7 +170,7 @@ def main(words: Sequence[str]) -> int:
     split = words.index("--") if "--" in words else len(words)
     options = _parser().parse_args(words[:split])
     try:
-        with _ending_by_exception():
+        with ending_by_exception():
             found = _collect(options, words[split + 1 :])
         if options.table:
             options.table.write_text(table.markdown(found), encoding="utf-8")

@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from vmtest.images import Kernel
 from vmtest.machine import Machine
 from vmtest.results import KernelResult
 
+PYTEST = ("-p", "vmtest.guest.reporter", "-p", "no:cacheprovider", "--color=no",
+          "--watch-kernel-log")  # fmt: skip
 _TAIL = 25
 
 
@@ -30,6 +33,15 @@ class Settings(NamedTuple):
     keep: Path | None = None
 
 
+class Job(NamedTuple):
+    """What to run instead of the suite: a module, its arguments, more environment and files."""
+
+    module: str
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = {}
+    files: Mapping[str, Path] = {}
+
+
 def sweep() -> None:
     """Remove what runs that were killed have left on the disk."""
     for path in Path(tempfile.gettempdir()).glob("vmtest-*"):
@@ -41,9 +53,12 @@ def sweep() -> None:
 class GuestRun:
     """One kernel's run; `step` moves it on, and `result` is whole once it has ended."""
 
-    def __init__(self, kernel: Kernel, command: list[str], settings: Settings) -> None:
+    def __init__(
+        self, kernel: Kernel, command: list[str], settings: Settings, job: Job | None = None
+    ) -> None:
         """Make ready; nothing runs before the first `step`."""
         self.kernel = kernel
+        self._job = job or Job("pytest", (*PYTEST, *settings.arguments))
         self._command = command
         self._settings = settings
         self._machine: Machine | None = None
@@ -58,10 +73,8 @@ class GuestRun:
 
     def _start(self) -> None:
         python = root.guest_python()
-        arguments = ["-p", "vmtest.guest.reporter", "-p", "no:cacheprovider", "--color=no",
-                     "--watch-kernel-log", *self._settings.arguments]  # fmt: skip
         job: dict[str, object] = {
-            "argv": [python, "-m", "pytest", *arguments],
+            "argv": [python, "-m", self._job.module, *self._job.arguments],
             "env": {
                 "PATH": "/usr/bin:/bin",
                 "HOME": "/root",
@@ -69,12 +82,13 @@ class GuestRun:
                 "PYTHONPATH": f"{root.SITE}:{root.SUITE}",
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "VMTEST_RESULTS": machine.RESULTS,
+                **self._job.environment,
             },
             "cwd": root.SUITE,
             "results": machine.RESULTS,
             "output": machine.OUTPUT,
         }
-        root.pack(self.kernel, job, self._directory / "root")
+        root.pack(self.kernel, job, self._directory / "root", self._job.files)
         command = machine.with_ports(self._command, self._directory)
         self._machine = Machine(command, self._directory)
         self._heard = self._machine.started

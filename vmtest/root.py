@@ -39,8 +39,13 @@ _FORMAT = 1
 _LARGEST = 1 << 20
 
 
-def pack(kernel: Kernel, job: Mapping[str, object], target: Path) -> None:
-    """Write to `target` the root for one run of `job`; see ``guest/init.py``."""
+def pack(
+    kernel: Kernel, job: Mapping[str, object], target: Path, files: Mapping[str, Path]
+) -> None:
+    """Write to `target` the root for one run of `job`, with `files` by their names in it.
+
+    See ``guest/init.py``.
+    """
     with cache.room("the guest's root"):
         shutil.copyfile(_base(), target)
         with target.open("ab") as file:
@@ -52,6 +57,8 @@ def pack(kernel: Kernel, job: Mapping[str, object], target: Path) -> None:
             init = (Path(__file__).parent / "guest/init.py").read_text(encoding="utf-8")
             writer.file("/init", f"#!{interpreter} -SEB\n{init}".encode(), 0o755)
             writer.file("/job.json", json.dumps(job).encode())
+            for name, path in files.items():
+                writer.add(path, name)
             writer.close()
 
 

@@ -1,0 +1,238 @@
+"""Runs mutants one by one, each in a machine of its own, and keeps what each gave at once."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mutants.catalogue import Mutant
+from vmtest import results
+from vmtest.guestrun import PYTEST, GuestRun, Job, Settings
+from vmtest.images import Kernel
+from vmtest.results import KernelResult
+
+SOUND = "sound"
+KILLED, SURVIVED, BROKEN = "killed", "survived", "gave no result"
+# A rule that is broken fails many tests, and each may wait as long as the deadline.
+ENOUGH, DEADLINE, TIMEOUT = 8, 8, 40
+_TICK = 0.1
+
+
+@dataclass
+class Verdict:
+    """What became of one mutant."""
+
+    name: str
+    edit: str  # what identifies the change; another one needs another run
+    ours: str = ""
+    end: str = ""
+    failed: list[str] = field(default_factory=list)
+    why: str = ""
+    ran: int = 0
+    everything: bool = False
+    seconds: float = 0.0
+    c: str = ""
+    c_failed: list[str] = field(default_factory=list)
+    programs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether this suite noticed."""
+        return self.ours == KILLED
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run on one mutant: `number` chooses it in the kernel."""
+
+    mutant: Mutant
+    number: int
+    edit: str
+    c: bool
+    only_c: bool = False  # after a run whose machine died before it came to the C suite
+
+
+class Store:
+    """The verdicts of earlier runs, one file each."""
+
+    def __init__(self, directory: Path) -> None:
+        """Keep them in `directory`."""
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def path(self, name: str) -> Path:
+        """The file of a mutant."""
+        return self.directory / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.json"
+
+    def get(self, name: str, edit: str) -> Verdict | None:
+        """What the mutant gave, if the change is still the same."""
+        try:
+            verdict = Verdict(**json.loads(self.path(name).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        return verdict if verdict.edit == edit and verdict.ours != BROKEN else None
+
+    def put(self, verdict: Verdict) -> None:
+        """Keep it, whole or not at all."""
+        path = self.path(verdict.name)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(verdict), indent=1) + "\n", encoding="utf-8")
+        fresh.replace(path)
+
+
+def stages(mutant: Mutant, *, everything: bool) -> list[list[str]]:
+    """The arguments of pytest: what is about the mutant, then all the rest."""
+    common = [
+        *PYTEST, "-q", f"--deadline={DEADLINE}", f"--timeout={TIMEOUT}", "-p", "no:xdist",
+    ]  # fmt: skip
+    if everything or not mutant.tests:
+        return [[*common, "tests"]]
+    first = [f"tests/{folder}" for folder in mutant.tests]
+    left = [f"--ignore={folder}" for folder in first]
+    few = [*common, f"--maxfail={ENOUGH}"]
+    return [[*few, *first], [*few, *left, "tests"]]
+
+
+def c_files(programs: Path) -> dict[str, Path]:
+    """The C suite's files by their places in a machine, and a program that it executes."""
+    files = {f"/c/{path.name}": path for path in programs.iterdir() if path.is_file()}
+    return {**files, "/bin/sleep": Path("/bin/sleep")}
+
+
+def job(plan: Plan, programs: Path | None, limits: dict[str, float], *, everything: bool) -> Job:
+    """What the machine is to do."""
+    wanted = plan.mutant.c if plan.c and programs else ()
+    files = c_files(programs) if programs and wanted else {}
+    said = {
+        "mutant": plan.number,
+        "stages": [] if plan.only_c else stages(plan.mutant, everything=everything),
+        "programs": [[name, limits.get(name, 300.0)] for name in wanted],
+        "gcov": False,
+    }
+    return Job("mutants.guest", (), {"MUTANT_PLAN": json.dumps(said)}, files)
+
+
+def judge(plan: Plan, result: KernelResult, sound: Verdict | None) -> Verdict:
+    """What the run of one mutant means."""
+    failing = set(sound.failed) if sound else set()
+    failed = [t for t in [*result.errors, *result.tests] if t.outcome == results.FAILED]
+    fresh = [case for case in failed if case.name not in failing]
+    stage = max((r["stage"] for r in result.more if "stage" in r), default=0)
+    verdict = Verdict(plan.mutant.name, plan.edit, end=result.end, seconds=result.seconds)
+    verdict.failed = [case.name for case in fresh]
+    verdict.why = fresh[0].why or fresh[0].text[:300] if fresh else ""
+    verdict.ran, verdict.everything = len(result.tests), stage > 1 or not plan.mutant.tests
+    verdict.programs = [record for record in result.more if "program" in record]
+    begun = [record["begins"] for record in result.more if "begins" in record]
+    in_c = len(begun) > len(verdict.programs)
+    if plan.only_c:
+        verdict.ours = ""
+    elif fresh:
+        verdict.ours = KILLED
+    elif result.end == results.FINISHED or in_c:
+        verdict.ours = SURVIVED if result.tests else BROKEN
+    elif result.boot_seconds:
+        verdict.ours, verdict.why = KILLED, f"the kernel {result.end}: {_last(result)}"
+    else:
+        verdict.ours = BROKEN
+    if plan.c and plan.mutant.c and begun:
+        verdict.c_failed = c_failures(verdict.programs, sound.programs if sound else [])
+        if in_c:
+            verdict.c_failed.append(f"{begun[-1]}: the kernel {result.end}")
+        verdict.c = KILLED if verdict.c_failed else SURVIVED
+    return verdict
+
+
+def _last(result: KernelResult) -> str:
+    said = [line for line in result.tail if "panic" in line or "BUG" in line]
+    return (said or result.tail or ["it says nothing"])[-1]
+
+
+def c_failures(found: Iterable[dict[str, Any]], sound: Iterable[dict[str, Any]]) -> list[str]:
+    """The tests of the C suite that failed, or never ended, and do neither on a sound kernel."""
+    usual = {record["program"]: record for record in sound}
+    failed = []
+    for record in found:
+        name, before = record["program"], usual.get(record["program"])
+        good = {n for n, said in (before or record)["points"].items() if said != "not ok"}
+        worse = [point for point in good if record["points"].get(point) == "not ok"]
+        if record["code"] is None:
+            failed.append(f"{name}: no end")
+        elif worse:
+            failed += [f"{name}: {point}" for point in sorted(worse)]
+        elif before and record["code"] != before["code"]:
+            failed.append(f"{name}: ends with {record['code']}")
+    return failed
+
+
+class Campaign:
+    """Runs plans, some side by side; `ended` is called with each verdict."""
+
+    def __init__(
+        self, kernel: Kernel, command: list[str], settings: Settings, programs: Path | None
+    ) -> None:
+        """Boot `kernel` by `command`; `programs` is where the C suite is."""
+        self.kernel = kernel
+        self.command = command
+        self.settings = settings
+        self.programs = programs
+        self.sound: Verdict | None = None
+
+    @property
+    def kernel_key(self) -> str:
+        """What tells one build of the kernel from another."""
+        return self.kernel.path.with_suffix(".stamp").read_text(encoding="ascii")
+
+    def of(self, kernel: Kernel) -> Campaign:
+        """The same for another kernel."""
+        words = [str(kernel.path) if w == str(self.kernel.path) else w for w in self.command]
+        return Campaign(kernel, words, self.settings, self.programs)
+
+    def files(self) -> dict[str, Path]:
+        """What machines need of the C suite."""
+        return c_files(self.programs) if self.programs else {}
+
+    @staticmethod
+    def pause() -> None:
+        """Between two looks at the machines."""
+        time.sleep(_TICK)
+
+    def _start(self, plan: Plan, *, everything: bool) -> GuestRun:
+        slow = {r["program"]: r["seconds"] * 3 + 20 for r in (self.sound or _NOTHING).programs}
+        work = job(plan, self.programs, slow, everything=everything)
+        kernel = self.kernel._replace(label=re.sub(r"\W+", "-", plan.mutant.name))
+        return GuestRun(kernel, self.command, self.settings, work)
+
+    def run(
+        self,
+        plans: Iterable[Plan],
+        jobs: int,
+        ended: Callable[[Plan, Verdict, KernelResult], None],
+        *,
+        everything: bool = False,
+    ) -> None:
+        """Run all; every machine is ended, however this ends."""
+        waiting = list(plans)
+        running: list[tuple[Plan, GuestRun]] = []
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    plan = waiting.pop(0)
+                    running.append((plan, self._start(plan, everything=everything)))
+                for plan, guest in list(running):
+                    if not guest.step():
+                        running.remove((plan, guest))
+                        guest.close()
+                        ended(plan, judge(plan, guest.result, self.sound), guest.result)
+                self.pause()
+        finally:
+            for _, guest in running:
+                guest.close()
+
+
+_NOTHING = Verdict("", "")
