@@ -55,8 +55,8 @@ class Workshop:
     def __init__(self, source: Source, jobs: int) -> None:
         """Use the directory of the cache that is the source's."""
         self.source = source
-        self.tree = source.home / "tree"
-        self.objects = source.home / "build"
+        self.tree = (source.home / "tree").resolve()
+        self.objects = (source.home / "build").resolve()
         self._jobs = jobs
         self._cc = os.environ.get("CC") or ("ccache gcc" if shutil.which("ccache") else "gcc")
 
