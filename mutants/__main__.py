@@ -22,7 +22,7 @@ from vmtest.__main__ import ending_by_exception
 from vmtest.errors import UserError
 from vmtest.guestrun import Settings, sweep
 from vmtest.images import Kernel
-from vmtest.results import KernelResult
+from vmtest.results import FINISHED, KernelResult
 
 USAGE_ERROR = 2
 _FIRST_AUTOMATIC = 1001
@@ -48,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--page", type=Path, help="write the table there, as Markdown")
     parser.add_argument("--jobs", type=int, default=2, help="machines side by side (2)")
     parser.add_argument("--build-jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument(
+        "--enough", type=int, default=8, help="failures after which a mutant is let go (8)"
+    )
     parser.add_argument("--silence", type=float, default=120.0, help="seconds that mean a hang")
     return parser
 
@@ -130,7 +133,7 @@ class _Run:
         self.programs = None if options.no_c else shop.c_suite()
         self.store = Store(shop.source.home / "results")
         self.options = options
-        self.campaign = Campaign(kernel, self.command, self.settings, self.programs)
+        self.campaign = Campaign(kernel, self.command, self.settings, self.programs, options.enough)
 
     def sound(self) -> None:
         """Run everything with no mutant: what fails then says nothing about any."""
@@ -138,21 +141,25 @@ class _Run:
         nothing = Mutant(SOUND, "", "", "no rule", (), tuple(programs))
         known = self.store.get(SOUND, self.campaign.kernel_key)
         if known is None or self.options.again:
-            plan = Plan(nothing, 0, self.campaign.kernel_key, not self.options.no_c)
-            self.campaign.run([plan], 1, self._keep_sound, everything=True)
-            known = self.store.get(SOUND, self.campaign.kernel_key)
-            if known is None:
-                raise UserError("the kernel without a mutant does not boot, or runs no tests")
+            plan = Plan(nothing, 0, self.campaign.kernel_key, c=False)
+            both = [plan, Plan(nothing, 0, plan.edit, c=True, only_c=True)]
+            gave: dict[bool, Verdict] = {}
+
+            def ended(plan: Plan, verdict: Verdict, result: KernelResult) -> None:
+                if result.end != FINISHED or not (result.tests or plan.only_c):
+                    tail = "\n  ".join(result.tail)
+                    raise UserError(f"the kernel without a mutant {result.end}:\n  {tail}")
+                gave[plan.only_c] = verdict
+
+            wanted = both[:1] if self.options.no_c else both
+            self.campaign.run(wanted, self.options.jobs, ended, everything=True)
+            known = gave[False]
+            if True in gave:
+                known.programs = gave[True].programs
+            self.store.put(known)
         self.campaign.sound = known
         for name in known.failed:
             sys.stdout.write(f"fails without any mutant, and does not count: {name}\n")
-
-    def _keep_sound(self, plan: Plan, verdict: Verdict, result: KernelResult) -> None:
-        del plan
-        if result.end != "finished" or not result.tests:
-            tail = "\n  ".join(result.tail)
-            raise UserError(f"the kernel without a mutant {result.end}:\n  {tail}")
-        self.store.put(verdict)
 
     def all(self, wanted: list[Plan]) -> None:
         """Run what has no verdict yet."""

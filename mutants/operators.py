@@ -16,7 +16,7 @@ from mutants.schemata import Edit
 _CONDITION = re.compile(r"\b(?:if|while)\s*(?=\()")
 _RETURN = re.compile(r"\breturn\b([^;]+);")
 _ERRNO = re.compile(r"(?<![\w-])-E[A-Z0-9]+\b")
-_CALL = re.compile(r"(?<=[;{}])\s*([a-z_]\w*)\s*(?=\()")
+_CALL = re.compile(r"(?:(?<=[;{}])|(?<=\)\n)|(?<=else))\s*([a-z_]\w*)\s*(?=\()")
 _ASSIGNMENT = re.compile(r"(?<=[;{}])\s*([\w.>\-*]+(?:\.|->)\w+|\w+)\s*(\|=|&=|=)(?!=)([^;{}]+);")
 _SWAPS = {
     "PIDTYPE_PID": "PIDTYPE_TGID", "PIDTYPE_TGID": "PIDTYPE_PID", "EPOLLIN": "0",
@@ -72,7 +72,7 @@ def _conditions(code: str, visible: str, body: Span) -> Iterator[Change]:
         said = " ".join(visible[slice(*inside)].split())
         if not said or "WARN" in said:
             continue
-        yield _expression("negate the condition", inside, f"!({said})")
+        yield Change("negate the condition", inside, schemata.CONDITION, f"!({said})")
         yield from _operands(code, inside)
 
 
@@ -82,7 +82,7 @@ def _operands(code: str, span: Span) -> Iterator[Change]:
         parts = _split(code, span, operator)
         if len(parts) > 1:
             for part in parts:
-                yield _expression("drop an operand", part, neutral)
+                yield Change("drop an operand", part, schemata.CONDITION, neutral)
             return
 
 

@@ -51,8 +51,8 @@ def ours(rows: Iterable[Row]) -> Numbers:
 
 
 def c_suite(rows: Iterable[Row]) -> Numbers:
-    """By the C suite's programs that are about them."""
-    counted = [row for row in rows if row.verdict.c]
+    """By the C suite, whose programs are about some of them; the others it cannot notice."""
+    counted = [row for row in rows if row.verdict.c or not row.mutant.c]
     return Numbers(sum(row.verdict.c == KILLED for row in counted), len(counted))
 
 
@@ -77,12 +77,13 @@ def said(verdict: Verdict) -> str:
     return "**survived**" + ("" if verdict.everything else " (not all tests were run)")
 
 
-def said_of_c(verdict: Verdict) -> str:
+def said_of_c(row: Row) -> str:
     """The C suite's verdict, in words."""
+    verdict = row.verdict
     if verdict.c == KILLED:
         more = f" and {len(verdict.c_failed) - 1} more" if len(verdict.c_failed) > 1 else ""
         return f"killed: {verdict.c_failed[0]}{more}"
-    return verdict.c or "-"
+    return verdict.c or ("not run" if row.mutant.c else "no program is about it")
 
 
 def _function(name: str) -> str:
@@ -95,7 +96,7 @@ def _short(name: str) -> str:
 
 def line(row: Row) -> str:
     """One mutant in one line of a terminal."""
-    c = f"; C: {said_of_c(row.verdict)}" if row.verdict.c else ""
+    c = f"; C: {said_of_c(row)}" if row.verdict.c else ""
     return f"{row.mutant.name}: {said(row.verdict)}{c} ({row.verdict.seconds:.0f} s)"
 
 
@@ -130,7 +131,7 @@ def markdown(
         _CHOSEN,
         table(
             ["mutant", "rule", "this suite", "C suite"],
-            [[r.mutant.name, r.mutant.rule, said(r.verdict), said_of_c(r.verdict)] for r in chosen],
+            [[r.mutant.name, r.mutant.rule, said(r.verdict), said_of_c(r)] for r in chosen],
         ),
         "## Mechanical mutants that survived\n",
         _SURVIVED,

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from mutants import csource
 from mutants.csource import NotApplicable, Span
 
-EXPRESSION, STATEMENT = "expression", "statement"
+EXPRESSION, STATEMENT, CONDITION = "expression", "statement", "condition"
 OPENED, CLOSED = "«", "»"
-_AND_ONLY = "and only once"
+_ORDER = (STATEMENT, CONDITION, EXPRESSION)
 
 
 class Edit(NamedTuple):
@@ -58,7 +58,7 @@ def _inner(text: str, whole: Span, before: str, inside: str) -> Span:
 
 def compose(text: str, edits: Iterable[Edit]) -> str:
     """The text with every edit behind its switch."""
-    ordered = sorted(edits, key=lambda e: (e.span.start, -e.span.end, e.kind == EXPRESSION))
+    ordered = sorted(edits, key=lambda e: (e.span.start, -e.span.end, _ORDER.index(e.kind)))
     return _render(text, Span(0, len(text)), ordered)
 
 
@@ -80,7 +80,9 @@ def _render(text: str, span: Span, edits: Sequence[Edit]) -> str:
 
 def _switch(edits: Sequence[Edit], right: str) -> str:
     for edit in edits:
-        if edit.kind == EXPRESSION:
+        if edit.kind == CONDITION:  # of a pointer, perhaps, which is not of its negation's kind
+            right = f"(MUTANT({edit.number}) ? !!({edit.broken}) : !!({right}))"
+        elif edit.kind == EXPRESSION:
             right = f"(MUTANT({edit.number}) ? ({edit.broken}) : ({right}))"
         else:
             right = f"{{ if (MUTANT({edit.number})) {{ {edit.broken} }} else {{ {right} }} }}"
