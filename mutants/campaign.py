@@ -161,8 +161,9 @@ def c_failures(found: Iterable[dict[str, Any]], sound: Iterable[dict[str, Any]])
     failed = []
     for record in found:
         name, before = record["program"], usual.get(record["program"])
-        good = {n for n, said in (before or record)["points"].items() if said != "not ok"}
-        worse = [point for point in good if record["points"].get(point) == "not ok"]
+        known = before["points"] if before else {}
+        bad = {point for point, said in record["points"].items() if said == "not ok"}
+        worse = [point for point in bad if known.get(point) != "not ok"]
         if worse:
             failed += [f"{name}: {point}" for point in sorted(worse)]
         elif record["code"] is None and (before is None or before["code"] is not None):
