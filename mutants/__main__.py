@@ -42,6 +42,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--chosen", action="store_true", help="no mechanical mutants")
     parser.add_argument("--again", action="store_true", help="also those that have a verdict")
     parser.add_argument("--all-tests", action="store_true", help="all tests, whatever notices")
+    parser.add_argument(
+        "--quick", action="store_true", help="only the tests that are about a mutant"
+    )
+    parser.add_argument(
+        "--batch", type=int, default=1, help="mutants after each other in one machine (1)"
+    )
     parser.add_argument("--no-c", action="store_true", help="without the kernel's own suite")
     parser.add_argument("--no-coverage", action="store_true", help="without the gcov kernel")
     parser.add_argument("--check", action="store_true", help="only see that every mutant applies")
@@ -163,7 +169,7 @@ class _Run:
 
     def all(self, wanted: list[Plan]) -> None:
         """Run what has no verdict yet."""
-        left = [p for p in wanted if self.options.again or not self._verdict(p)]
+        left = [p for p in wanted if self.options.again or not self._is_done(p)]
         done, total, again = 0, len(left), []
 
         def ended(plan: Plan, verdict: Verdict, result: KernelResult) -> None:
@@ -181,10 +187,17 @@ class _Run:
             sys.stdout.flush()
             del result
 
-        self.campaign.run(left, self.options.jobs, ended, everything=self.options.all_tests)
+        self.campaign.run(
+            left, self.options.jobs, ended, batch=self.options.batch,
+            everything=self.options.all_tests, quick=self.options.quick,
+        )  # fmt: skip
         again = [Plan(p.mutant, p.number, p.edit, p.c, only_c=True) for p in again]
         total += len(again)
-        self.campaign.run(again, self.options.jobs, ended)
+        self.campaign.run(again, self.options.jobs, ended, batch=self.options.batch)
+
+    def _is_done(self, plan: Plan) -> bool:
+        verdict = self._verdict(plan)
+        return bool(verdict and (verdict.is_killed or verdict.everything or self.options.quick))
 
     def _verdict(self, plan: Plan) -> Verdict | None:
         return self.store.get(plan.mutant.name, plan.edit)

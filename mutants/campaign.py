@@ -106,17 +106,15 @@ def c_files(programs: Path) -> dict[str, Path]:
     return {**files, "/bin/sleep": Path("/bin/sleep")}
 
 
-def job(plan: Plan, programs: Path | None, enough: int, *, everything: bool) -> Job:
-    """What the machine is to do."""
-    wanted = plan.mutant.c if plan.c and programs else ()
-    files = c_files(programs) if programs and wanted else {}
-    said = {
-        "mutant": plan.number,
-        "stages": [] if plan.only_c else stages(plan.mutant, enough, everything=everything),
-        "programs": [[name, C_SECONDS] for name in wanted],
-        "gcov": False,
+def step(plan: Plan, enough: int, *, everything: bool, quick: bool) -> dict[str, Any]:
+    """What a machine is to do about one mutant."""
+    found = stages(plan.mutant, enough, everything=everything)
+    return {
+        "mutant": plan.mutant.name,
+        "number": plan.number,
+        "stages": [] if plan.only_c else found[:1] if quick else found,
+        "programs": [[name, C_SECONDS] for name in plan.mutant.c] if plan.c else [],
     }
-    return Job("mutants.guest", (), {"MUTANT_PLAN": json.dumps(said)}, files)
 
 
 def judge(plan: Plan, result: KernelResult, sound: Verdict | None) -> Verdict:
@@ -173,8 +171,50 @@ def c_failures(found: Iterable[dict[str, Any]], sound: Iterable[dict[str, Any]])
     return failed
 
 
+class Batch:
+    """Mutants that share a machine, one after the other; `over` is called as each is done."""
+
+    def __init__(self, plans: list[Plan], over: Callable[[Plan, KernelResult], None]) -> None:
+        """Begin with the first."""
+        self.left = list(plans)
+        self.alone = len(plans) == 1
+        self._over = over
+        self._result = self._fresh()
+
+    @staticmethod
+    def _fresh() -> KernelResult:
+        return KernelResult("", "", "", "")
+
+    def listen(self, record: dict[str, Any]) -> None:
+        """Take what the machine tells."""
+        if "booted" in record:
+            self._booted = record["uptime"]
+        elif "mutant" in record:
+            self._result, self._begun = self._fresh(), time.monotonic()
+        elif "done" in record:
+            self._finish(results.FINISHED, [])
+        else:
+            self._result.take(record)
+
+    def _finish(self, end: str, tail: list[str]) -> None:
+        self._result.end, self._result.tail = end, tail
+        self._result.boot_seconds = getattr(self, "_booted", 0.0)
+        self._result.seconds = round(time.monotonic() - getattr(self, "_begun", 0.0), 1)
+        self._result.close()
+        self._over(self.left.pop(0), self._result)
+
+    def died(self, whole: KernelResult) -> list[Plan]:
+        """The machine is gone: what is to be run again.
+
+        Who was running when it went is to blame if it was alone; else it gets a machine of its own.
+        """
+        if self.left and self.alone:
+            self._finish(whole.end, whole.tail)
+        return self.left
+
+
 class Campaign:
-    """Runs plans, some side by side; `ended` is called with each verdict."""
+    """Runs plans, some side by side, and some after each other in one machine."""
 
     def __init__(
         self,
@@ -214,10 +254,11 @@ class Campaign:
         """Between two looks at the machines."""
         time.sleep(_TICK)
 
-    def _start(self, plan: Plan, *, everything: bool) -> GuestRun:
-        work = job(plan, self.programs, self.enough, everything=everything)
-        kernel = self.kernel._replace(label=re.sub(r"\W+", "-", plan.mutant.name))
-        return GuestRun(kernel, self.command, self.settings, work)
+    def boot(self, label: str, steps: list[dict[str, Any]], *, gcov: bool = False) -> GuestRun:
+        """A machine that does these steps."""
+        plan = json.dumps({"steps": steps, "gcov": gcov})
+        job = Job("mutants.guest", files=self.files(), texts={"/plan.json": plan})
+        return GuestRun(self.kernel._replace(label=label), self.command, self.settings, job)
 
     def run(
         self,
@@ -225,22 +266,38 @@ class Campaign:
         jobs: int,
         ended: Callable[[Plan, Verdict, KernelResult], None],
         *,
+        batch: int = 1,
         everything: bool = False,
+        quick: bool = False,
     ) -> None:
-        """Run all; every machine is ended, however this ends."""
-        waiting = list(plans)
-        running: list[tuple[Plan, GuestRun]] = []
+        """Run all, `batch` to a machine; every machine is ended, however this ends."""
+
+        def over(plan: Plan, result: KernelResult) -> None:
+            ended(plan, judge(plan, result, self.sound), result)
+
+        waiting = _batches(list(plans), batch)
+        running: list[tuple[Batch, GuestRun]] = []
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
-                    plan = waiting.pop(0)
-                    running.append((plan, self._start(plan, everything=everything)))
-                for plan, guest in list(running):
+                    group = waiting.pop(0)
+                    said = [step(p, self.enough, everything=everything, quick=quick) for p in group]
+                    guest = self.boot(re.sub(r"\W+", "-", group[0].mutant.name), said)
+                    running.append((Batch(group, over), guest))
+                    guest.listen = running[-1][0].listen
+                for current, guest in list(running):
                     if not guest.step():
-                        running.remove((plan, guest))
+                        running.remove((current, guest))
                         guest.close()
-                        ended(plan, judge(plan, guest.result, self.sound), guest.result)
+                        left = current.died(guest.result)
+                        # Whoever was running may have met what those before it left behind.
+                        waiting = [left[:1], *_batches(left[1:], batch), *waiting]
+                        waiting = [group for group in waiting if group]
                 self.pause()
         finally:
             for _, guest in running:
                 guest.close()
+
+
+def _batches(plans: list[Plan], size: int) -> list[list[Plan]]:
+    return [plans[at : at + size] for at in range(0, len(plans), size)]

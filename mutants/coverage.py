@@ -12,7 +12,7 @@ from mutants.campaign import Campaign
 from mutants.gcov import Reached
 from vmtest import results
 from vmtest.errors import UserError
-from vmtest.guestrun import PYTEST, GuestRun, Job
+from vmtest.guestrun import PYTEST
 from vmtest.results import KernelResult
 
 
@@ -47,16 +47,14 @@ def _counted(
 ) -> dict[str, Reached]:
     kept = shop.source.home / f"gcov-{label}.json"
     if not kept.is_file() or kept.stat().st_mtime < campaign.kernel.path.stat().st_mtime:
-        said = {"mutant": 0, "stages": stages, "programs": programs, "gcov": True}
-        job = Job("mutants.guest", (), {"MUTANT_PLAN": json.dumps(said)}, campaign.files())
-        result = _boot(campaign, label, job)
+        step = {"mutant": label, "number": 0, "stages": stages, "programs": programs}
+        result = _boot(campaign, label, step)
         kept.write_text(json.dumps([record for record in result.more if "gcov" in record]))
     return gcov.read(json.loads(kept.read_text()), shop.source.home / "notes", shop.source.tree)
 
 
-def _boot(campaign: Campaign, label: str, job: Job) -> KernelResult:
-    kernel = campaign.kernel._replace(label=f"gcov-{label}")
-    guest = GuestRun(kernel, campaign.command, campaign.settings, job)
+def _boot(campaign: Campaign, label: str, step: dict[str, object]) -> KernelResult:
+    guest = campaign.boot(f"gcov-{label}", [step], gcov=True)
     try:
         while guest.step():
             campaign.pause()

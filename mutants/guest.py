@@ -1,23 +1,25 @@
-"""What runs inside a machine: one mutant, the tests that are about it, the C suite's, gcov's files.
+"""What runs inside a machine: mutants, one after the other, and what is to notice them.
 
-The kernel boots sound. The plan, JSON in the environment, holds ``mutant``, ``stages``, lists of
-arguments for pytest of which the next is run where the last found nothing, ``programs``, each with
-its time limit, and ``gcov``, whether to send home what was counted.
+The kernel boots sound. /plan.json holds ``steps`` and ``gcov``, whether to send home what was
+counted. A step is a mutant: its name, its ``number``, ``stages``, lists of arguments for pytest of
+which the next is run where the last found nothing, and ``programs``, each with its time limit.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from vmtest.guest.reporter import Reporter
+import pytest
 
 SWITCH = "/sys/module/kernel/parameters/pidfd_mutant"
 CORE_PATTERN = "/proc/sys/kernel/core_pattern"
@@ -64,25 +66,71 @@ def _counts() -> dict[str, str]:
     return {str(path): base64.b64encode(path.read_bytes()).decode() for path in files}
 
 
-def main() -> int:
-    """Do what the plan says; the code of the last pytest."""
-    plan = json.loads(os.environ["MUTANT_PLAN"])
-    tell = Reporter(os.environ["VMTEST_RESULTS"])
-    Path(CORE_PATTERN).write_text("@/run/core", encoding="ascii")
-    if plan["mutant"]:
-        Path(SWITCH).write_text(str(plan["mutant"]), encoding="ascii")
+def _say(**record: object) -> None:
+    fd = os.open(os.environ["VMTEST_RESULTS"], os.O_WRONLY | os.O_NOCTTY | os.O_CREAT | os.O_APPEND)
+    try:
+        line = json.dumps(record).encode() + b"\n"
+        while line:
+            line = line[os.write(fd, line) :]
+    finally:
+        os.close(fd)
+
+
+def _pytest(arguments: list[str]) -> int:
+    """Run it in a child, which finds pytest imported already."""
+    child = os.fork()
+    if not child:
+        code = 70
+        try:
+            code = int(pytest.main(arguments))
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _clear() -> None:
+    """End all that the last mutant may have left: everything but the first process and us."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _one(step: dict[str, Any]) -> int:
+    """One mutant: the tests, then the programs; the code of the last pytest."""
+    _say(mutant=step["mutant"], number=step["number"])
+    if step["number"]:
+        Path(SWITCH).write_text(str(step["number"]), encoding="ascii")
     code = 0
-    for number, arguments in enumerate(plan["stages"], 1):
-        tell.say(stage=number)
-        code = subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
+    for number, arguments in enumerate(step["stages"], 1):
+        _say(stage=number)
+        code = _pytest(arguments)
         if code:
             break
-    for name, seconds in plan["programs"]:
-        tell.say(begins=name)
-        tell.say(**_run_program(name, seconds))
+    for name, seconds in step["programs"]:
+        _clear()
+        _say(begins=name)
+        _say(**_run_program(name, seconds))
+    if step["number"]:
+        Path(SWITCH).write_text("0", encoding="ascii")
+    _clear()
+    _say(done=step["mutant"], code=code)
+    return code
+
+
+def main() -> int:
+    """Do what the plan says; the code of the last pytest."""
+    with open("/plan.json", encoding="utf-8") as file:
+        plan = json.load(file)
+    Path(CORE_PATTERN).write_text("@/run/core", encoding="ascii")
+    code = 0
+    for step in plan["steps"]:
+        code = _one(step)
     if plan["gcov"]:
         for path, content in _counts().items():
-            tell.say(gcov=path, content=content)
+            _say(gcov=path, content=content)
     return code
 
 

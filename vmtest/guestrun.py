@@ -7,9 +7,9 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vmtest import console, machine, results, root
 from vmtest.images import Kernel
@@ -34,12 +34,12 @@ class Settings(NamedTuple):
 
 
 class Job(NamedTuple):
-    """What to run instead of the suite: a module, its arguments, more environment and files."""
+    """What to run instead of the suite: a module, its arguments, and files that it needs."""
 
     module: str
     arguments: tuple[str, ...] = ()
-    environment: Mapping[str, str] = {}
     files: Mapping[str, Path] = {}
+    texts: Mapping[str, str] = {}
 
 
 def sweep() -> None:
@@ -58,6 +58,7 @@ class GuestRun:
     ) -> None:
         """Make ready; nothing runs before the first `step`."""
         self.kernel = kernel
+        self.listen: Callable[[dict[str, Any]], None] = lambda _: None
         self._job = job or Job("pytest", (*PYTEST, *settings.arguments))
         self._command = command
         self._settings = settings
@@ -82,13 +83,12 @@ class GuestRun:
                 "PYTHONPATH": f"{root.SITE}:{root.SUITE}",
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "VMTEST_RESULTS": machine.RESULTS,
-                **self._job.environment,
             },
             "cwd": root.SUITE,
             "results": machine.RESULTS,
             "output": machine.OUTPUT,
         }
-        root.pack(self.kernel, job, self._directory / "root", self._job.files)
+        root.pack(self.kernel, job, self._directory / "root", self._job.files, self._job.texts)
         command = machine.with_ports(self._command, self._directory)
         self._machine = Machine(command, self._directory)
         self._heard = self._machine.started
@@ -101,6 +101,7 @@ class GuestRun:
         over = self._machine.has_ended()
         for record in self._machine.records():
             self.result.take(record)
+            self.listen(record)
             self._heard = time.monotonic()
         if over:
             return self._judge()

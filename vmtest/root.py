@@ -40,9 +40,13 @@ _LARGEST = 1 << 20
 
 
 def pack(
-    kernel: Kernel, job: Mapping[str, object], target: Path, files: Mapping[str, Path]
+    kernel: Kernel,
+    job: Mapping[str, object],
+    target: Path,
+    files: Mapping[str, Path],
+    texts: Mapping[str, str],
 ) -> None:
-    """Write to `target` the root for one run of `job`, with `files` by their names in it.
+    """Write to `target` the root for one run of `job`, with `files` and `texts` by their names.
 
     See ``guest/init.py``.
     """
@@ -59,6 +63,8 @@ def pack(
             writer.file("/job.json", json.dumps(job).encode())
             for name, path in files.items():
                 writer.add(path, name)
+            for name, text in texts.items():
+                writer.file(name, text.encode())
             writer.close()
 
 
