@@ -179,6 +179,7 @@ class Batch:
         self.left = list(plans)
         self.alone = len(plans) == 1
         self._over = over
+        self._booted, self._begun = 0.0, time.monotonic()
         self._result = self._fresh()
 
     @staticmethod
@@ -198,8 +199,8 @@ class Batch:
 
     def _finish(self, end: str, tail: list[str]) -> None:
         self._result.end, self._result.tail = end, tail
-        self._result.boot_seconds = getattr(self, "_booted", 0.0)
-        self._result.seconds = round(time.monotonic() - getattr(self, "_begun", 0.0), 1)
+        self._result.boot_seconds = self._booted
+        self._result.seconds = round(time.monotonic() - self._begun, 1)
         self._result.close()
         self._over(self.left.pop(0), self._result)
 

@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from mutants import build, catalogue, csource, operators, page, schemata, tree
-from mutants.campaign import KILLED, SURVIVED, Plan, Store, Verdict, c_failures, judge, stages
+from mutants import build, catalogue, csource, guest, operators, page, schemata, tree
+from mutants.campaign import (
+    KILLED,
+    SURVIVED,
+    Batch,
+    Plan,
+    Store,
+    Verdict,
+    c_failures,
+    judge,
+    stages,
+)
 from mutants.catalogue import Mutant
 from mutants.csource import NotApplicable
 from mutants.page import Row
@@ -273,3 +283,41 @@ def test_table_says_who_noticed_and_who_did_not() -> None:
     assert "| b | r | killed: the kernel panicked in t::bad | not run |" in text
     assert "| c | r | **survived** | not run |" in text
     assert json.loads(json.dumps(page.said(lived))) == "**survived**"
+
+
+def test_mutants_of_one_machine_are_told_apart() -> None:
+    """Each gets its own tests; the one that was running when the machine died goes alone."""
+    told: list[tuple[str, list[str], str]] = []
+    plans = [Plan(mutant(name=name), 1, "key", c=False) for name in "abc"]
+    batch = Batch(
+        plans, lambda p, r: told.append((p.mutant.name, [t.name for t in r.tests], r.end))
+    )
+    passed = {"outcome": "passed", "why": "", "seconds": 0.1, "text": ""}
+    for record in (
+        {"booted": "7.3.4", "uptime": 2.0},
+        {"mutant": "a"}, {"start": "x"}, {"test": "x", **passed}, {"done": "a"},
+        {"mutant": "b"}, {"start": "y"},
+    ):  # fmt: skip
+        batch.listen(record)
+    left = batch.died(run(end=results.PANIC))
+    assert told == [("a", ["x"], results.FINISHED)]
+    assert [plan.mutant.name for plan in left] == ["b", "c"]
+
+
+def test_mutant_that_dies_alone_is_to_blame() -> None:
+    """With the test that ran."""
+    told: list[KernelResult] = []
+    plan = Plan(mutant(), 1, "key", c=False)
+    batch = Batch([plan], lambda _, result: told.append(result))
+    for record in ({"booted": "7.3.4", "uptime": 2.0}, {"mutant": "m"}, {"start": "y"}):
+        batch.listen(record)
+    assert batch.died(run(end=results.HUNG)) == []
+    assert told[0].end == results.HUNG
+    verdict = judge(plan, told[0], None)
+    assert page.said(verdict) == "killed: the kernel hung in y"
+
+
+def test_points_of_the_c_suite_are_read() -> None:
+    """Whatever the numbers in their names."""
+    said = "TAP version 13\nok 1 one pid 17\n# not ok 2 two\nok 3 - three # SKIP no\nok4\n"
+    assert guest.points(said) == {"one pid N": "ok", "two": "not ok", "three": "skip"}
