@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -170,7 +171,8 @@ class _Run:
     def all(self, wanted: list[Plan]) -> None:
         """Run what has no verdict yet."""
         left = [p for p in wanted if self.options.again or not self._is_done(p)]
-        done, total, again = 0, len(left), []
+        again: list[Plan] = []
+        done, total = 0, len(left)
 
         def ended(plan: Plan, verdict: Verdict, result: KernelResult) -> None:
             nonlocal done
@@ -180,8 +182,11 @@ class _Run:
                 before.c, before.c_failed = verdict.c, verdict.c_failed
                 before.programs = verdict.programs
                 verdict = before
+            elif verdict.is_doubtful and not plan.patient:
+                again.append(replace(plan, patient=True))
+                return
             elif plan.c and not verdict.c and verdict.ours != BROKEN:
-                again.append(plan)
+                again.append(replace(plan, only_c=True))
             self.store.put(verdict)
             sys.stdout.write(f"{done}/{total} {page.line(Row(plan.mutant, verdict))}\n")
             sys.stdout.flush()
@@ -191,9 +196,10 @@ class _Run:
             left, self.options.jobs, ended, batch=self.options.batch,
             everything=self.options.all_tests, quick=self.options.quick,
         )  # fmt: skip
-        again = [Plan(p.mutant, p.number, p.edit, p.c, only_c=True) for p in again]
-        total += len(again)
-        self.campaign.run(again, self.options.jobs, ended, batch=self.options.batch)
+        while again:
+            left, again = again, []
+            total += len(left)
+            self.campaign.run(left, self.options.jobs, ended)
 
     def _is_done(self, plan: Plan) -> bool:
         verdict = self._verdict(plan)

@@ -19,7 +19,7 @@ from vmtest.results import KernelResult
 SOUND = "sound"
 KILLED, SURVIVED, BROKEN = "killed", "survived", "gave no result"
 # A rule that is broken fails many tests, and each may wait as long as the deadline.
-DEADLINE, TIMEOUT = 8, 40
+DEADLINE, PATIENT, TIMEOUT = 20, 90, 100
 # What the C suite does that takes longer than this is forking, tens of thousands of times.
 C_SECONDS = 60.0
 _TICK = 0.1
@@ -43,6 +43,11 @@ class Verdict:
     programs: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def is_doubtful(self) -> bool:
+        """Whether the tests may have failed because the machine was slow."""
+        return self.is_killed and "in vain for the zygote" in self.why
+
+    @property
     def is_killed(self) -> bool:
         """Whether this suite noticed."""
         return self.ours == KILLED
@@ -56,6 +61,7 @@ class Plan:
     number: int
     edit: str
     c: bool
+    patient: bool = False  # after a run in which the machine may only have been slow
     only_c: bool = False  # after a run whose machine died before it came to the C suite
 
 
@@ -87,10 +93,12 @@ class Store:
         fresh.replace(path)
 
 
-def stages(mutant: Mutant, enough: int, *, everything: bool) -> list[list[str]]:
+def stages(
+    mutant: Mutant, enough: int, *, everything: bool, deadline: int = DEADLINE
+) -> list[list[str]]:
     """The arguments of pytest: what is about the mutant, then all the rest."""
     common = [
-        *PYTEST, "-q", f"--deadline={DEADLINE}", f"--timeout={TIMEOUT}", "-p", "no:xdist",
+        *PYTEST, "-q", f"--deadline={deadline}", f"--timeout={TIMEOUT}", "-p", "no:xdist",
     ]  # fmt: skip
     if everything or not mutant.tests:
         return [[*common, "tests"]]
@@ -108,7 +116,8 @@ def c_files(programs: Path) -> dict[str, Path]:
 
 def step(plan: Plan, enough: int, *, everything: bool, quick: bool) -> dict[str, Any]:
     """What a machine is to do about one mutant."""
-    found = stages(plan.mutant, enough, everything=everything)
+    deadline = PATIENT if plan.patient else DEADLINE
+    found = stages(plan.mutant, enough, everything=everything, deadline=deadline)
     return {
         "mutant": plan.mutant.name,
         "number": plan.number,

@@ -18,8 +18,8 @@ A mutant is a kernel that breaks one rule on purpose. All are in one image, each
 that is thrown once the machine is up; with none the kernel is sound. Each has a machine of its own.
 """
 _CHOSEN = """\
-The rule that each breaks; the tests that then failed, counted to 8; what the programs of the C
-suite that are about the rule say.
+The rule that each breaks; the first tests that then failed, after which the rest is not waited for;
+what the programs of the C suite that are about the rule say.
 """
 _SURVIVED = """\
 What stands in the source, and what took its place. Either a test is missing, or the kernel
@@ -71,7 +71,7 @@ def said(verdict: Verdict) -> str:
     if verdict.ours == KILLED:
         names = [_short(name) for name in dict.fromkeys(map(_function, verdict.failed))]
         more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-        return f"killed, {len(verdict.failed)}: {', '.join(names[:_NAMES])}{more}"
+        return f"killed by {', '.join(names[:_NAMES])}{more}"
     if verdict.ours == BROKEN:
         return f"{BROKEN}: {verdict.end or verdict.why}"
     return "**survived**" + ("" if verdict.everything else " (not all tests were run)")

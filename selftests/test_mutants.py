@@ -279,7 +279,7 @@ def test_table_says_who_noticed_and_who_did_not() -> None:
     rows = [Row(mutant(name=verdict.name, c=("p",)), verdict) for verdict in (killed, died, lived)]
     text = page.markdown(rows, version="7.3.4", date="d", command="c", coverage="", unbuilt=[])
     assert "| chosen mutants killed | 2 of 3 | 0 of 1 |" in text
-    assert "| a | r | killed, 1: t::bad | survived |" in text
+    assert "| a | r | killed by t::bad | survived |" in text
     assert "| b | r | killed: the kernel panicked in t::bad | not run |" in text
     assert "| c | r | **survived** | not run |" in text
     assert json.loads(json.dumps(page.said(lived))) == "**survived**"
