@@ -140,7 +140,7 @@ def exit_code(found: list[KernelResult]) -> int:
 
 
 @contextmanager
-def _ending_by_exception() -> Iterator[None]:
+def ending_by_exception() -> Iterator[None]:
     """Let the signals that ask for an end pass through every ``finally``."""
 
     def stop(number: int, _frame: object) -> None:
@@ -186,7 +186,7 @@ def main(words: Sequence[str]) -> int:
     try:
         if options.write_pins and not options.pins:
             raise UserError("--write-pins needs --pins=DIR to write to")
-        with _ending_by_exception():
+        with ending_by_exception():
             found = _collect(options, words[split + 1 :])
         for result in found if options.pins else ():
             if options.write_pins:

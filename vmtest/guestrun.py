@@ -7,8 +7,9 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vmtest import console, machine, results, root
 from vmtest.images import Kernel
@@ -16,6 +17,8 @@ from vmtest.machine import Machine
 from vmtest.results import KernelResult
 
 ORDINARY_USER = 1000
+PYTEST = ("-p", "vmtest.guest.reporter", "-p", "no:cacheprovider", "--color=no",
+          "--watch-kernel-log")  # fmt: skip
 _TAIL = 25
 
 
@@ -32,6 +35,15 @@ class Settings(NamedTuple):
     ordinary_user: bool = False
 
 
+class Job(NamedTuple):
+    """What to run instead of the suite: a module, its arguments, and files that it needs."""
+
+    module: str
+    arguments: tuple[str, ...] = ()
+    files: Mapping[str, Path] = {}
+    texts: Mapping[str, str] = {}
+
+
 def sweep() -> None:
     """Remove what runs that were killed have left on the disk."""
     for path in Path(tempfile.gettempdir()).glob("vmtest-*"):
@@ -43,9 +55,13 @@ def sweep() -> None:
 class GuestRun:
     """One kernel's run; `step` moves it on, and `result` is whole once it has ended."""
 
-    def __init__(self, kernel: Kernel, command: list[str], settings: Settings) -> None:
+    def __init__(
+        self, kernel: Kernel, command: list[str], settings: Settings, job: Job | None = None
+    ) -> None:
         """Make ready; nothing runs before the first `step`."""
         self.kernel = kernel
+        self.listen: Callable[[dict[str, Any]], None] = lambda _: None
+        self._job = job or Job("pytest", (*PYTEST, *settings.arguments))
         self._command = command
         self._settings = settings
         self._machine: Machine | None = None
@@ -61,10 +77,8 @@ class GuestRun:
 
     def _start(self) -> None:
         python = root.guest_python()
-        arguments = ["-p", "vmtest.guest.reporter", "-p", "no:cacheprovider", "--color=no",
-                     "--watch-kernel-log", *self._settings.arguments]  # fmt: skip
         job: dict[str, object] = {
-            "argv": [python, "-m", "pytest", *arguments],
+            "argv": [python, "-m", self._job.module, *self._job.arguments],
             "env": {
                 "PATH": "/usr/bin:/bin",
                 "HOME": "/tmp" if self._settings.ordinary_user else "/root",
@@ -78,7 +92,7 @@ class GuestRun:
             "results": machine.RESULTS,
             "output": machine.OUTPUT,
         }
-        root.pack(self.kernel, job, self._directory / "root")
+        root.pack(self.kernel, job, self._directory / "root", self._job.files, self._job.texts)
         command = machine.with_ports(self._command, self._directory)
         self._machine = Machine(command, self._directory)
         self._heard = self._machine.started
@@ -91,6 +105,7 @@ class GuestRun:
         over = self._machine.has_ended()
         for record in self._machine.records():
             self.result.take(record)
+            self.listen(record)
             self._heard = time.monotonic()
         if over:
             return self._judge()

@@ -76,6 +76,26 @@ def from_archive(name: str, sha256: str = "") -> Unpacked:
         return _keep(home, {"package": name, "deb_sha256": found}, debs)
 
 
+def source_tarball(name: str) -> Path:
+    """The tarball of a kernel's source in ``PACKAGE@SUITE``, such as Debian's linux-source-7.3."""
+    match = _NAME.fullmatch(name)
+    if not match:
+        raise UserError(f"{name} is not PACKAGE@SUITE, as linux-source-7.3@trixie-backports")
+    home = cache.directory("sources") / name
+    kept = sorted(home.glob("*.tar.*"))
+    if not kept:
+        with cache.room(f"the package {name}"), cache.staged(home) as work:
+            deb = Archive(match["suite"]).download(match["package"], work)
+            subprocess.run(["dpkg-deb", "-x", deb, work], check=True)
+            found = sorted((work / "usr/src").glob("linux-source-*.tar.*"))
+            if not found:
+                raise UserError(f"{name} holds no kernel source")
+            found[0].rename(work / found[0].name)
+            deb.unlink()
+        kept = sorted(home.glob("*.tar.*"))
+    return kept[0]
+
+
 def _kept(home: Path, deb_sha256: str = "") -> Unpacked | None:
     """What was unpacked earlier, if it is still what was written then."""
     try:

@@ -70,6 +70,7 @@ class KernelResult:
     reports: list[Report] = field(default_factory=list)
     unpinned: list[str] = field(default_factory=list)
     tail: list[str] = field(default_factory=list)
+    more: list[dict[str, Any]] = field(default_factory=list)  # what jobs of other kinds told
 
     def take(self, record: dict[str, Any]) -> None:
         """Add what the guest told in one line."""
@@ -90,6 +91,8 @@ class KernelResult:
             self.features.append(Feature(record["feature"], record["since"], record["found"]))
         elif "exit" in record:
             self.code = record["exit"]
+        else:
+            self.more.append(record)
 
     def blame(self, reports: list[Report]) -> None:
         """Fail the tests during which the kernel reported something."""

@@ -40,8 +40,17 @@ _FORMAT = 2
 _LARGEST = 1 << 20
 
 
-def pack(kernel: Kernel, job: Mapping[str, object], target: Path) -> None:
-    """Write to `target` the root for one run of `job`; see ``guest/init.py``."""
+def pack(
+    kernel: Kernel,
+    job: Mapping[str, object],
+    target: Path,
+    files: Mapping[str, Path],
+    texts: Mapping[str, str],
+) -> None:
+    """Write to `target` the root for one run of `job`, with `files` and `texts` by their names.
+
+    See ``guest/init.py``.
+    """
     with cache.room("the guest's root"):
         shutil.copyfile(_base(), target)
         with target.open("ab") as file:
@@ -53,6 +62,10 @@ def pack(kernel: Kernel, job: Mapping[str, object], target: Path) -> None:
             init = (Path(__file__).parent / "guest/init.py").read_text(encoding="utf-8")
             writer.file("/init", f"#!{interpreter} -SEB\n{init}".encode(), 0o755)
             writer.file("/job.json", json.dumps(job).encode())
+            for name, path in files.items():
+                writer.add(path, name)
+            for name, text in texts.items():
+                writer.file(name, text.encode())
             writer.close()
 
 

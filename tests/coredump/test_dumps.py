@@ -47,6 +47,17 @@ def test_receiver_of_a_dump_is_told_the_signal_and_its_code(
         assert dump.info.coredump_code == code
 
 
+def test_subthread_that_crashes_dumps_its_process(child: ThreadGroup) -> None:
+    """The pidfd that a dump is told by is of the process, whichever of its threads crashes.
+
+    Beyond the C suite.
+    """
+    with crashes.receiver() as receiver:
+        child.spawn_thread().begin(crashes.crash, Crash.FAULT)
+        dump = receiver.dump()
+    assert (dump.pid, dump.info.coredump_signal) == (child.pid, signal.SIGSEGV)
+
+
 @CRASHES
 def test_dump_is_told_after_the_reap(
     child: ThreadGroup, way: Crash, number: int, code: int

@@ -34,6 +34,17 @@ def test_listener_gets_who_connected(child: ThreadGroup) -> None:
     assert fdinfo.shown(_connection_of(child).peer_pidfd()).pid == f"{child.pid}"
 
 
+def test_subthread_that_connects_is_its_process(child: ThreadGroup) -> None:
+    """The peer is the process, whichever of its threads connects.
+
+    Beyond the C suite.
+    """
+    listener = UnixSocket.listen()
+    child.spawn_thread().call(sockets.connect, listener.address)
+    connection = listener.accept(Deadline(), "the subthread's connection")
+    assert fdinfo.shown(connection.peer_pidfd()).pid == f"{child.pid}"
+
+
 def test_client_gets_who_listens(child: ThreadGroup) -> None:
     """For who connects the peer is the process that called listen(2), before any accept.
 

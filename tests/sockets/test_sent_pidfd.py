@@ -70,6 +70,17 @@ def test_other_sockets_do_not_take_the_option() -> None:
         UnixSocket.new(socket.AF_INET).ask_for_pidfds()
 
 
+def test_subthread_that_sends_is_its_process(child: ThreadGroup) -> None:
+    """The sender is the process, whichever of its threads sends.
+
+    Beyond the C suite.
+    """
+    ours, theirs = UnixSocket.pair()
+    ours.ask_for_pidfds()
+    child.spawn_thread().call(UnixSocket.send, theirs, b"hello")
+    assert fdinfo.shown(ours.receive().sender()).pid == f"{child.pid}"
+
+
 def test_nothing_is_brought_unasked(child: ThreadGroup) -> None:
     """Without SO_PASSPIDFD a message is a message alone.
 

@@ -1,0 +1,1 @@
+"""Kernels that break a rule on purpose, and what the suite says of them."""

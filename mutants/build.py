@@ -1,0 +1,146 @@
+"""Builds a kernel, and the kernel's own suite, out of an overlay."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from mutants import tree
+from mutants.tree import Source
+from vmtest import images
+from vmtest.errors import UserError
+from vmtest.images import Kernel
+
+CONFIG = Path(__file__).with_name("kernel.config")
+SWITCH = "pidfd_mutant"
+HEADER = "include/linux/pidfd_mutant.h"
+INCLUDE = "#include <linux/pidfd_mutant.h>\n#line 1\n"
+_SUITE = "tools/testing/selftests/pidfd"
+_ERROR = re.compile(r"([\w./-]+\.[ch]):(\d+):\d+: error: (.*)")
+
+HEADER_TEXT = f"""/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _LINUX_PIDFD_MUTANT_H
+#define _LINUX_PIDFD_MUTANT_H
+/* Which deliberate fault this kernel has; 0 is none. Written at run time. */
+extern int {SWITCH};
+#define MUTANT(number) unlikely(*(volatile int *)&{SWITCH} == (number))
+#endif
+"""
+# The parameter is /sys/module/kernel/parameters/pidfd_mutant.
+SWITCH_TEXT = f"""
+#include <linux/moduleparam.h>
+int {SWITCH};
+core_param({SWITCH}, {SWITCH}, int, 0644);
+"""
+
+
+class BuildFailed(UserError):
+    """The compiler refused; `errors` are file, line and message."""
+
+    def __init__(self, what: str, log: Path, errors: list[tuple[str, int, str]]) -> None:
+        """Tell the first error, and where the log is."""
+        first = f": {errors[0][0]}:{errors[0][1]}: {errors[0][2]}" if errors else ""
+        super().__init__(f"{what} does not build{first} (see {log})")
+        self.errors = errors
+
+
+class Workshop:
+    """The tree and the objects made from one source; builds go on where the last one stopped."""
+
+    def __init__(self, source: Source, jobs: int) -> None:
+        """Use the directory of the cache that is the source's."""
+        self.source = source
+        self.tree = (source.home / "tree").resolve()
+        self.objects = (source.home / "build").resolve()
+        self._jobs = jobs
+        self._cc = os.environ.get("CC") or ("ccache gcc" if shutil.which("ccache") else "gcc")
+
+    def kernel(self, name: str, edited: Mapping[str, str], options: tuple[str, ...] = ()) -> Kernel:
+        """The kernel of these edits, built unless it was; `options` are added to the config."""
+        config = CONFIG.read_text(encoding="utf-8") + "".join(f"{line}\n" for line in options)
+        known = repr((sorted(edited.items()), config))
+        stamp = hashlib.sha256(known.encode()).hexdigest()
+        image = self.source.home / f"{name}.bzImage"
+        mark = image.with_suffix(".stamp")
+        if not (image.is_file() and mark.is_file() and mark.read_text() == stamp):
+            tree.overlay(self.source.tree, self.tree, edited)
+            self._configure(config)
+            self._make("the kernel", "bzImage")
+            shutil.copyfile(self.objects / "arch/x86/boot/bzImage", image)
+            shutil.copyfile(self.objects / ".config", image.with_suffix(".config"))
+            mark.write_text(stamp)
+        release = images.identify(image)
+        return Kernel(image, release, name, self.source.origin, image.with_suffix(".config"))
+
+    def _configure(self, wanted: str) -> None:
+        self.objects.mkdir(exist_ok=True)
+        fragment = self.objects / "wanted.config"
+        if fragment.is_file() and fragment.read_text() == wanted:
+            return
+        self._make("the configuration", "tinyconfig")
+        with (self.objects / ".config").open("a", encoding="utf-8") as file:
+            file.write(wanted)
+        self._make("the configuration", "olddefconfig")
+        found = (self.objects / ".config").read_text(encoding="utf-8").splitlines()
+        lacking = [
+            line for line in wanted.splitlines() if line.endswith("=y") and line not in found
+        ]
+        if lacking:
+            raise UserError(f"{self.source.origin} cannot be configured with {', '.join(lacking)}")
+        fragment.write_text(wanted)
+
+    def _make(self, what: str, *targets: str) -> None:
+        log = self.source.home / "make.log"
+        words = ["make", "-C", str(self.tree), f"O={self.objects}", f"CC={self._cc}",
+                 f"-j{self._jobs}", *targets]  # fmt: skip
+        with log.open("w", encoding="utf-8") as file:
+            done = subprocess.run(
+                words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=_environment(),
+                check=False,
+            )  # fmt: skip
+        if done.returncode:
+            raise BuildFailed(what, log, errors(log.read_text(errors="replace"), self.tree))
+
+    def c_suite(self) -> Path:
+        """The directory of the kernel's own programs, static, built with the tree's headers."""
+        out = self.source.home / "c"
+        if not (out / "pidfd_open_test").is_file():
+            headers = self.source.home / "headers"
+            tree.overlay(self.source.tree, self.source.home / "c-tree", {f"{_SUITE}/.here": ""})
+            log = self.source.home / "c.log"
+            base = ["make", "-C", str(self.source.home / "c-tree")]
+            for words in (
+                [*base, f"O={self.source.home / 'c-objects'}", "headers_install",
+                 f"INSTALL_HDR_PATH={headers}"],
+                [*base, "-C", _SUITE, f"OUTPUT={out}", "LDFLAGS=-static", f"-j{self._jobs}",
+                 f"KHDR_INCLUDES=-isystem {headers}/include"],
+            ):  # fmt: skip
+                out.mkdir(exist_ok=True)
+                with log.open("a", encoding="utf-8") as file:
+                    done = subprocess.run(words, stdout=file, stderr=file, check=False)
+                if done.returncode:
+                    raise BuildFailed("the C suite", log, [])
+        return out
+
+
+def errors(log: str, tree_: Path) -> list[tuple[str, int, str]]:
+    """File, line and message of what the compiler refused."""
+    return [
+        (name.replace(f"{tree_}/", "").lstrip("./"), int(line), said)
+        for name, line, said in _ERROR.findall(log)
+    ]
+
+
+def _environment() -> dict[str, str]:
+    fixed = {
+        "KBUILD_BUILD_TIMESTAMP": "Thu Jan 1 00:00:00 UTC 1970",
+        "KBUILD_BUILD_USER": "mutants",
+        "KBUILD_BUILD_HOST": "mutants",
+        "LC_ALL": "C",
+    }
+    return {**os.environ, **fixed}

@@ -1,0 +1,313 @@
+"""Runs mutants one by one, each in a machine of its own, and keeps what each gave at once."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mutants.catalogue import Mutant
+from vmtest import results
+from vmtest.guestrun import PYTEST, GuestRun, Job, Settings
+from vmtest.images import Kernel
+from vmtest.results import KernelResult
+
+SOUND = "sound"
+KILLED, SURVIVED, BROKEN = "killed", "survived", "gave no result"
+# A rule that is broken fails many tests, and each may wait as long as the deadline.
+DEADLINE, PATIENT, TIMEOUT = 20, 90, 100
+# What the C suite does that takes longer than this is forking, tens of thousands of times.
+C_SECONDS = 60.0
+_TICK = 0.1
+
+
+@dataclass
+class Verdict:
+    """What became of one mutant."""
+
+    name: str
+    edit: str  # what identifies the change; another one needs another run
+    ours: str = ""
+    end: str = ""
+    failed: list[str] = field(default_factory=list)
+    why: str = ""
+    ran: int = 0
+    everything: bool = False
+    seconds: float = 0.0
+    c: str = ""
+    c_failed: list[str] = field(default_factory=list)
+    programs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the tests may have failed because the machine was slow."""
+        return self.is_killed and "in vain for the zygote" in self.why
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether this suite noticed."""
+        return self.ours == KILLED
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run on one mutant: `number` chooses it in the kernel."""
+
+    mutant: Mutant
+    number: int
+    edit: str
+    c: bool
+    patient: bool = False  # after a run in which the machine may only have been slow
+    only_c: bool = False  # after a run whose machine died before it came to the C suite
+
+
+class Store:
+    """The verdicts of earlier runs, one file each."""
+
+    def __init__(self, directory: Path) -> None:
+        """Keep them in `directory`."""
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def path(self, name: str) -> Path:
+        """The file of a mutant."""
+        return self.directory / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.json"
+
+    def get(self, name: str, edit: str) -> Verdict | None:
+        """What the mutant gave, if the change is still the same."""
+        try:
+            verdict = Verdict(**json.loads(self.path(name).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        return verdict if verdict.edit == edit and verdict.ours != BROKEN else None
+
+    def put(self, verdict: Verdict) -> None:
+        """Keep it, whole or not at all."""
+        path = self.path(verdict.name)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(verdict), indent=1) + "\n", encoding="utf-8")
+        fresh.replace(path)
+
+
+def stages(
+    mutant: Mutant, enough: int, *, everything: bool, deadline: int = DEADLINE
+) -> list[list[str]]:
+    """The arguments of pytest: what is about the mutant, then all the rest."""
+    common = [
+        *PYTEST, "-q", f"--deadline={deadline}", f"--timeout={TIMEOUT}", "-p", "no:xdist",
+    ]  # fmt: skip
+    if everything or not mutant.tests:
+        return [[*common, "tests"]]
+    first = [f"tests/{folder}" for folder in mutant.tests]
+    left = [f"--ignore={folder}" for folder in first]
+    few = [*common, f"--maxfail={enough}"]
+    return [[*few, *first], [*few, *left, "tests"]]
+
+
+def c_files(programs: Path) -> dict[str, Path]:
+    """The C suite's files by their places in a machine, and a program that it executes."""
+    files = {f"/c/{path.name}": path for path in programs.iterdir() if path.is_file()}
+    return {**files, "/bin/sleep": Path("/bin/sleep")}
+
+
+def step(plan: Plan, enough: int, *, everything: bool, quick: bool) -> dict[str, Any]:
+    """What a machine is to do about one mutant."""
+    deadline = PATIENT if plan.patient else DEADLINE
+    found = stages(plan.mutant, enough, everything=everything, deadline=deadline)
+    return {
+        "mutant": plan.mutant.name,
+        "number": plan.number,
+        "stages": [] if plan.only_c else found[:1] if quick else found,
+        "programs": [[name, C_SECONDS] for name in plan.mutant.c] if plan.c else [],
+    }
+
+
+def judge(plan: Plan, result: KernelResult, sound: Verdict | None) -> Verdict:
+    """What the run of one mutant means."""
+    failing = set(sound.failed) if sound else set()
+    failed = [t for t in [*result.errors, *result.tests] if t.outcome == results.FAILED]
+    fresh = [case for case in failed if case.name not in failing]
+    stage = max((r["stage"] for r in result.more if "stage" in r), default=0)
+    verdict = Verdict(plan.mutant.name, plan.edit, end=result.end, seconds=result.seconds)
+    verdict.failed = [case.name for case in fresh]
+    verdict.why = fresh[0].why or fresh[0].text[:300] if fresh else ""
+    verdict.ran, verdict.everything = len(result.tests), stage > 1 or not plan.mutant.tests
+    verdict.programs = [record for record in result.more if "program" in record]
+    begun = [record["begins"] for record in result.more if "begins" in record]
+    in_c = len(begun) > len(verdict.programs)
+    if plan.only_c:
+        verdict.ours = ""
+    elif fresh:
+        verdict.ours = KILLED
+    elif result.end == results.FINISHED or in_c:
+        verdict.ours = SURVIVED if result.tests else BROKEN
+    elif result.boot_seconds:
+        verdict.ours, verdict.why = KILLED, f"the kernel {result.end}: {_last(result)}"
+    else:
+        verdict.ours = BROKEN
+    if plan.c and plan.mutant.c and begun:
+        verdict.c_failed = c_failures(verdict.programs, sound.programs if sound else [])
+        if in_c:
+            verdict.c_failed.append(f"{begun[-1]}: the kernel {result.end}")
+        verdict.c = KILLED if verdict.c_failed else SURVIVED
+    return verdict
+
+
+def _last(result: KernelResult) -> str:
+    said = [line for line in result.tail if "panic" in line or "BUG" in line]
+    return (said or result.tail or ["it says nothing"])[-1]
+
+
+def c_failures(found: Iterable[dict[str, Any]], sound: Iterable[dict[str, Any]]) -> list[str]:
+    """The tests of the C suite that failed, or never ended, and do neither on a sound kernel."""
+    usual = {record["program"]: record for record in sound}
+    failed = []
+    for record in found:
+        name, before = record["program"], usual.get(record["program"])
+        known = before["points"] if before else {}
+        bad = {point for point, said in record["points"].items() if said == "not ok"}
+        worse = [point for point in bad if known.get(point) != "not ok"]
+        if worse:
+            failed += [f"{name}: {point}" for point in sorted(worse)]
+        elif record["code"] is None and (before is None or before["code"] is not None):
+            failed.append(f"{name}: no end")
+        elif record["code"] not in (0, None) and before and record["code"] != before["code"]:
+            failed.append(f"{name}: ends with {record['code']}")
+    return failed
+
+
+class Batch:
+    """Mutants that share a machine, one after the other; `over` is called as each is done."""
+
+    def __init__(self, plans: list[Plan], over: Callable[[Plan, KernelResult], None]) -> None:
+        """Begin with the first."""
+        self.left = list(plans)
+        self.alone = len(plans) == 1
+        self._over = over
+        self._booted, self._begun = 0.0, time.monotonic()
+        self._result = self._fresh()
+
+    @staticmethod
+    def _fresh() -> KernelResult:
+        return KernelResult("", "", "", "")
+
+    def listen(self, record: dict[str, Any]) -> None:
+        """Take what the machine tells."""
+        if "booted" in record:
+            self._booted = record["uptime"]
+        elif "mutant" in record:
+            self._result, self._begun = self._fresh(), time.monotonic()
+        elif "done" in record:
+            self._finish(results.FINISHED, [])
+        else:
+            self._result.take(record)
+
+    def _finish(self, end: str, tail: list[str]) -> None:
+        self._result.end, self._result.tail = end, tail
+        self._result.boot_seconds = self._booted
+        self._result.seconds = round(time.monotonic() - self._begun, 1)
+        self._result.close()
+        self._over(self.left.pop(0), self._result)
+
+    def died(self, whole: KernelResult) -> list[Plan]:
+        """The machine is gone: what is to be run again.
+
+        Who was running when it went is to blame if it was alone; else it gets a machine of its own.
+        """
+        if self.left and self.alone:
+            self._finish(whole.end, whole.tail)
+        return self.left
+
+
+class Campaign:
+    """Runs plans, some side by side, and some after each other in one machine."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        command: list[str],
+        settings: Settings,
+        programs: Path | None,
+        enough: int,
+    ) -> None:
+        """Boot `kernel` by `command`; `programs` is where the C suite is.
+
+        After `enough` failures no more of the tests that are about a mutant are run.
+        """
+        self.kernel = kernel
+        self.command = command
+        self.settings = settings
+        self.programs = programs
+        self.enough = enough
+        self.sound: Verdict | None = None
+
+    @property
+    def kernel_key(self) -> str:
+        """What tells one build of the kernel from another."""
+        return self.kernel.path.with_suffix(".stamp").read_text(encoding="ascii")
+
+    def of(self, kernel: Kernel) -> Campaign:
+        """The same for another kernel."""
+        words = [str(kernel.path) if w == str(self.kernel.path) else w for w in self.command]
+        return Campaign(kernel, words, self.settings, self.programs, self.enough)
+
+    def files(self) -> dict[str, Path]:
+        """What machines need of the C suite."""
+        return c_files(self.programs) if self.programs else {}
+
+    @staticmethod
+    def pause() -> None:
+        """Between two looks at the machines."""
+        time.sleep(_TICK)
+
+    def boot(self, label: str, steps: list[dict[str, Any]], *, gcov: bool = False) -> GuestRun:
+        """A machine that does these steps."""
+        plan = json.dumps({"steps": steps, "gcov": gcov})
+        job = Job("mutants.guest", files=self.files(), texts={"/plan.json": plan})
+        return GuestRun(self.kernel._replace(label=label), self.command, self.settings, job)
+
+    def run(
+        self,
+        plans: Iterable[Plan],
+        jobs: int,
+        ended: Callable[[Plan, Verdict, KernelResult], None],
+        *,
+        batch: int = 1,
+        everything: bool = False,
+        quick: bool = False,
+    ) -> None:
+        """Run all, `batch` to a machine; every machine is ended, however this ends."""
+
+        def over(plan: Plan, result: KernelResult) -> None:
+            ended(plan, judge(plan, result, self.sound), result)
+
+        waiting = _batches(list(plans), batch)
+        running: list[tuple[Batch, GuestRun]] = []
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    group = waiting.pop(0)
+                    said = [step(p, self.enough, everything=everything, quick=quick) for p in group]
+                    guest = self.boot(re.sub(r"\W+", "-", group[0].mutant.name), said)
+                    running.append((Batch(group, over), guest))
+                    guest.listen = running[-1][0].listen
+                for current, guest in list(running):
+                    if not guest.step():
+                        running.remove((current, guest))
+                        guest.close()
+                        left = current.died(guest.result)
+                        # Whoever was running may have met what those before it left behind.
+                        waiting = [left[:1], *_batches(left[1:], batch), *waiting]
+                        waiting = [group for group in waiting if group]
+                self.pause()
+        finally:
+            for _, guest in running:
+                guest.close()
+
+
+def _batches(plans: list[Plan], size: int) -> list[list[Plan]]:
+    return [plans[at : at + size] for at in range(0, len(plans), size)]

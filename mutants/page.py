@@ -1,0 +1,166 @@
+"""The table of mutants, as text and as the page docs/sensitivity.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mutants import catalogue
+from mutants.campaign import BROKEN, KILLED, SURVIVED, Verdict
+from mutants.catalogue import Mutant
+from vmtest import results
+
+EXPLAINED = Path(__file__).with_name("survivors.toml")
+_NAMES = 2
+_INTRODUCTION = """\
+A mutant is a kernel that breaks one rule on purpose. All are in one image, each behind a switch
+that is thrown once the machine is up; with none the kernel is sound. Each has a machine of its own.
+"""
+_CHOSEN = """\
+The rule that each breaks; the first tests that then failed, after which the rest is not waited for;
+what the programs of the C suite that are about the rule say.
+"""
+_SURVIVED = """\
+What stands in the source, and what took its place. Either a test is missing, or the kernel
+behaves the same.
+"""
+
+
+class Row(NamedTuple):
+    """One mutant and what became of it."""
+
+    mutant: Mutant
+    verdict: Verdict
+
+
+class Numbers(NamedTuple):
+    """How many of some mutants were killed."""
+
+    killed: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.killed} of {self.of}"
+
+
+def ours(rows: Iterable[Row]) -> Numbers:
+    """By this suite; what gave no result does not count."""
+    counted = [row for row in rows if row.verdict.ours in (KILLED, SURVIVED)]
+    return Numbers(sum(row.verdict.is_killed for row in counted), len(counted))
+
+
+def c_suite(rows: Iterable[Row]) -> Numbers:
+    """By the C suite, whose programs are about some of them; the others it cannot notice."""
+    counted = [row for row in rows if row.verdict.c or not row.mutant.c]
+    return Numbers(sum(row.verdict.c == KILLED for row in counted), len(counted))
+
+
+def explanations(path: Path = EXPLAINED) -> dict[str, str]:
+    """Why a mutant survives, by its name."""
+    if not path.is_file():
+        return {}
+    return {entry["name"]: entry["why"] for entry in catalogue.read(path).get("survivor", [])}
+
+
+def said(verdict: Verdict) -> str:
+    """What became of a mutant, in words."""
+    if verdict.ours == KILLED and verdict.end not in (results.FINISHED, ""):
+        where = f" in {_short(verdict.failed[-1])}" if verdict.failed else ""
+        return f"killed: the kernel {verdict.end}{where}"
+    if verdict.ours == KILLED:
+        names = [_short(name) for name in dict.fromkeys(map(_function, verdict.failed))]
+        more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+        return f"killed by {', '.join(names[:_NAMES])}{more}"
+    if verdict.ours == BROKEN:
+        return f"{BROKEN}: {verdict.end or verdict.why}"
+    return "**survived**" + ("" if verdict.everything else " (not all tests were run)")
+
+
+def said_of_c(row: Row) -> str:
+    """The C suite's verdict, in words."""
+    verdict = row.verdict
+    if verdict.c == KILLED:
+        more = f" and {len(verdict.c_failed) - 1} more" if len(verdict.c_failed) > 1 else ""
+        return f"killed: {verdict.c_failed[0]}{more}"
+    return verdict.c or ("not run" if row.mutant.c else "no program is about it")
+
+
+def _function(name: str) -> str:
+    return name.partition("[")[0]
+
+
+def _short(name: str) -> str:
+    return _function(name).rpartition("/")[2].replace(".py::", "::")
+
+
+def line(row: Row) -> str:
+    """One mutant in one line of a terminal."""
+    c = f"; C: {said_of_c(row)}" if row.verdict.c else ""
+    return f"{row.mutant.name}: {said(row.verdict)}{c} ({row.verdict.seconds:.0f} s)"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n" for cells in lines
+    )
+
+
+def markdown(
+    rows: list[Row], *, version: str, date: str, command: str, coverage: str, unbuilt: list[str]
+) -> str:
+    """The page."""
+    chosen = [row for row in rows if not row.mutant.operator]
+    automatic = [row for row in rows if row.mutant.operator]
+    why = explanations()
+    parts = [
+        "# What the suite notices\n",
+        f"Linux {version}, {date}. Made by `{command}`; do not edit.\n",
+        _INTRODUCTION,
+        table(
+            ["", "this suite", "C suite"],
+            [
+                ["chosen mutants killed", str(ours(chosen)), str(c_suite(chosen))],
+                ["mechanical mutants killed", str(ours(automatic)), "not run"],
+            ],
+        ),
+        coverage,
+        "## Chosen mutants\n",
+        _CHOSEN,
+        table(
+            ["mutant", "rule", "this suite", "C suite"],
+            [[r.mutant.name, r.mutant.rule, said(r.verdict), said_of_c(r)] for r in chosen],
+        ),
+        "## Mechanical mutants that survived\n",
+        _SURVIVED,
+        table(
+            ["mutant", "line", "instead of", "stands", "why"],
+            [
+                [r.mutant.name, f"{r.mutant.file}:{r.mutant.line}", f"`{r.mutant.rule}`",
+                 f"`{r.mutant.text or 'nothing'}`", why.get(r.mutant.name, "")]
+                for r in automatic if r.verdict.ours == SURVIVED
+            ],
+        ),
+    ]  # fmt: skip
+    explained = [r for r in chosen if r.verdict.ours == SURVIVED and r.mutant.name in why]
+    if explained:
+        lines = (f"- {row.mutant.name}: {why[row.mutant.name]}\n" for row in explained)
+        parts += ["## Chosen mutants that survived\n", "".join(lines)]
+    if unbuilt:
+        parts += ["## Not built\n", "".join(f"- {name}\n" for name in unbuilt)]
+    return "\n".join(part for part in parts if part)
+
+
+def summary(rows: list[Row]) -> str:
+    """The numbers, and every mutant that nothing noticed."""
+    chosen = [row for row in rows if not row.mutant.operator]
+    automatic = [row for row in rows if row.mutant.operator]
+    out = f"chosen mutants killed: {ours(chosen)}; by the C suite: {c_suite(chosen)}\n"
+    if automatic:
+        out += f"mechanical mutants killed: {ours(automatic)}\n"
+    for row in rows:
+        if row.verdict.ours != KILLED:
+            out += f"  {line(row)}\n"
+    return out
