@@ -11,7 +11,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -39,7 +39,7 @@ ABIS = {
 every_abi = pytest.mark.parametrize("abi", ABIS.values(), ids=ABIS)
 
 
-def measure(kind: type, abi: Abi) -> tuple[int, int]:
+def measure(kind: Any, abi: Abi) -> tuple[int, int]:
     """Size and alignment of a type of ctypes on another machine."""
     if kind is ctypes.c_void_p:  # others of these are names for numbers of a fixed size
         return abi.word, abi.word

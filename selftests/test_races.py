@@ -13,7 +13,7 @@ from helpers import features, process, race_driver, race_rules, races, scenes, s
 from helpers.gating import needs
 from helpers.process import ChildFailed
 from helpers.race_driver import Report, Seen, Story
-from helpers.race_observers import Poll, Refusal, Told
+from helpers.race_observers import SENT, THE_TASK, Poll, Refusal, Told
 from helpers.races import Race
 from helpers.scenes import Stage
 from helpers.uapi import PollEvent
@@ -88,8 +88,8 @@ def test_a_story_is_cut_where_it_comes_back_to_its_beginning(
         (race_rules.numbers_are_its_own, (Told(True),), (Told(True, None, ("pid",)),)),
         (race_rules.events_stay, (NONE, IN, IN | HUP), (NONE, IN | HUP, IN)),
         (race_rules.is_silent, (NONE,), (NONE, IN)),
-        (race_rules.opens_it_or((3,)), (race_rules.THE_TASK, Refusal(3)), (Refusal(22),)),
-        (race_rules.is_sent_or((3,)), (race_rules.SENT, Refusal(3)), (Refusal(3), race_rules.SENT)),
+        (race_rules.opens_it_or((3,)), (THE_TASK, Refusal(3)), (Refusal(22),)),
+        (race_rules.is_sent_or((3,)), (SENT, Refusal(3)), (Refusal(3), SENT)),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -134,7 +134,7 @@ def test_a_race_needs_no_second_cpu() -> None:
 def test_the_end_of_an_observer_is_noticed() -> None:
     """The driver does not wait for it; what it said is told behind the test."""
     with pytest.raises(ChildFailed, match="an observer ended in the midst of a race"):
-        races.play(scenes.end_and_reap, os.abort)
+        races.play(scenes.end_and_reap, os.abort)  # type: ignore[arg-type]  # ends at once
     assert "abort() takes no arguments" in process.zygote().new_errors()
 
 
