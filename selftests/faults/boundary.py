@@ -10,6 +10,7 @@ import errno
 import functools
 import os
 import select
+import signal
 import socket
 from collections.abc import Callable
 from types import FunctionType, ModuleType
@@ -20,7 +21,12 @@ from helpers import syscalls, syscalls_access
 Real = Callable[..., Any]
 Broken = Callable[..., Any]
 
-_PLACES: dict[str, Any] = {"os": os, "select": select, "socket": socket.socket}
+_PLACES: dict[str, Any] = {
+    "os": os,
+    "select": select,
+    "signal": signal,
+    "socket": socket.socket,
+}
 _undo: list[Callable[[], object]] = []
 
 

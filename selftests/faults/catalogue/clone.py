@@ -124,3 +124,25 @@ def refused_clone_leaves_a_process() -> None:
     for name in ("fork_with_pidfd", "clone3"):
         boundary.instead_of_errno(name, errno.EMFILE, leave)
     boundary.instead_of_errno("clone3", errno.EFAULT, leave)
+
+
+def _without(flag: CloneFlag) -> None:
+    boundary.wrap("fork_with_pidfd", lambda real, flags, number: real(flags & ~flag, number))
+
+    def clone3(real: Real, args: CloneArgs) -> int:
+        args.flags &= ~flag
+        return int(real(args))
+
+    boundary.wrap("clone3", clone3)
+
+
+@fault()
+def shared_table_is_copied() -> None:
+    """With CLONE_FILES the pidfd is in the table of both."""
+    _without(CloneFlag.FILES)
+
+
+@fault()
+def sibling_is_a_child() -> None:
+    """With CLONE_PARENT the pidfd is for who called, and the child for the parent."""
+    _without(CloneFlag.PARENT)

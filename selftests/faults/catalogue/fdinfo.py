@@ -72,3 +72,22 @@ def task_that_is_gone_is_shown_as_out_of_sight() -> None:
 def zombie_is_shown_as_gone() -> None:
     """A zombie keeps its pid until it is reaped."""
     _edit_numbers(lambda fd, numbers: ["-1"] if pidfds.state(fd) == "Z" else numbers)
+
+
+def _edit_line(name: str, value: str) -> None:
+    def text(path: str, found: str) -> str:
+        return re.sub(rf"^{name}:.*$", f"{name}:\t{value}", found, flags=re.MULTILINE)
+
+    answers.edit_file(fdinfo, "/proc/self/fdinfo/", text)
+
+
+@fault()
+def fdinfo_shows_no_flags() -> None:
+    """The flags of pidfd_open are shown."""
+    _edit_line("flags", "0")
+
+
+@fault()
+def fdinfo_shows_one_inode() -> None:
+    """The inode number that is shown is that of fstat."""
+    _edit_line("ino", "1")

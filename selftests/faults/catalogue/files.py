@@ -160,3 +160,9 @@ def pidfd_executes(real: Real, *args: Any) -> Callable[[], None]:
                 raise
 
     return instead
+
+
+@breaks("open_as_told")
+def close_on_exec_of_a_link_turned(real: Real, path: str, flags: int) -> int:
+    """The link to a pidfd opens with FD_CLOEXEC where O_CLOEXEC asks for it."""
+    return int(real(path, flags ^ os.O_CLOEXEC))

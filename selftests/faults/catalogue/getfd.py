@@ -81,6 +81,12 @@ def unknown_descriptor_copied() -> None:
 
 
 @fault()
+def bad_descriptor_is_no_process() -> None:
+    """What is no pidfd is a bad descriptor, and not a process that is gone."""
+    boundary.swap_errno(_CALL, EBADF, ESRCH)
+
+
+@fault()
 def getfd_takes_flags() -> None:
     """No flag is known."""
     boundary.accept(_CALL, EINVAL, result=boundary.null)

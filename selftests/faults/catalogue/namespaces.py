@@ -152,3 +152,9 @@ def setns_takes_a_path() -> None:
 def setns_enters_the_dead() -> None:
     """The namespaces of an ended process cannot be entered."""
     boundary.accept("setns", ESRCH)
+
+
+@fault()
+def ended_process_is_invalid_to_enter() -> None:
+    """From its end on a process that cannot be entered is not found, and not invalid."""
+    boundary.swap_errno("setns", ESRCH, EINVAL)

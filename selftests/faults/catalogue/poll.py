@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -158,3 +159,11 @@ def zombie_leader_can_be_reaped(real: Real, kind: int, which: int, options: int)
     if found is None and state(which) == "Z":
         return os.waitid_result((target(which), 0, 17, 0, os.CLD_EXITED))
     return found
+
+
+@breaks("signal.sigwaitinfo")
+def sigchld_tells_the_leaders_own_status(real: Real, signals: list[int]) -> signal.struct_siginfo:
+    """SIGCHLD has the outcome of the group, not that of a leader that exited before."""
+    fields = list(real(signals))
+    fields[1], fields[5] = os.CLD_EXITED, 3
+    return signal.struct_siginfo(fields)

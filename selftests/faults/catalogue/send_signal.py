@@ -243,3 +243,14 @@ def unreadable_siginfo_taken(real: Real, number: int, *args: int | None) -> int:
         if error.errno != EFAULT or number != syscalls.NR_PIDFD_SEND_SIGNAL:
             raise
         return 0
+
+
+@breaks(_CALL)
+def signals_go_by_the_effective_user(
+    real: Real, fd: int, number: int, info: Info = None, flags: int = 0
+) -> None:
+    """Who may signal a process is told by its real user as well."""
+    target = pidfds.target(fd) if fd >= 0 else 0
+    if target > 0 and os.geteuid() not in (0, procfs.ids(target)[0].effective):
+        boundary.fail(EPERM)
+    real(fd, number, info, flags)

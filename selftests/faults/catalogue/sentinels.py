@@ -126,9 +126,9 @@ def living_process_is_released(real: Real, number: int, *args: Any) -> None:
             raise
 
 
-@fault(waits="the pid namespace of the caller to go")
-def pid_namespace_is_kept() -> None:
-    """What a caller's number is kept in is freed with it."""
+@fault(waits=" namespace ")
+def namespace_is_kept() -> None:
+    """What a task is kept in is freed with it, and its namespaces can go."""
     refused: list[int] = []
 
     def broken(real: Real, flags: int, exit_signal: int) -> int:

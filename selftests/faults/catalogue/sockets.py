@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
 from collections.abc import Callable
 from typing import Any
 
-from helpers.sockets import ROOM_FOR_PIDFD, SCM_PIDFD, SO_PEERPIDFD
+from helpers.sockets import ROOM_FOR_PIDFD, SCM_PIDFD, SO_PASSPIDFD, SO_PEERPIDFD
 from selftests.faults import boundary, pidfds
-from selftests.faults.boundary import EINVAL, Real
+from selftests.faults.boundary import EFAULT, EINVAL, Real
 from selftests.faults.registry import breaks, fault
 
 _Found = tuple[bytes, list[Any], int, Any]
@@ -41,11 +42,12 @@ def _edit_sent(change: Callable[[int], int]) -> None:
 
 
 def _edit_message(edit: Callable[[_Found, int, int], _Found]) -> None:
-    """Change what arrives on stream sockets; `edit` is given the room and the flags as well."""
+    """Change what arrives; `edit` is given the room and the flags as well."""
 
     def broken(real: Real, own: socket.socket, size: int, room: int = 0, flags: int = 0) -> Any:
         found = real(own, size, room, flags)
-        return edit(found, room, flags) if own.type == socket.SOCK_STREAM else found
+        ours = own.type == socket.SOCK_SEQPACKET and SCM_PIDFD not in [it[1] for it in found[1]]
+        return found if ours else edit(found, room, flags)  # the suite's own are of that type
 
     boundary.wrap("socket.recvmsg", broken)
 
@@ -160,3 +162,21 @@ def look_at_a_message_brings_no_pidfd() -> None:
     _edit_message(
         lambda found, room, flags: _without_pidfd(found) if flags & socket.MSG_PEEK else found
     )
+
+
+@fault()
+def pidfd_is_stored_nowhere() -> None:
+    """SO_PEERPIDFD needs an address to write to, and room that is no negative number."""
+    boundary.accept("getsockopt", EFAULT, EINVAL, result=lambda: 4)
+
+
+@breaks("socket.getsockopt")
+def option_cannot_be_read_back(real: Real, own: socket.socket, level: int, *rest: int) -> Any:
+    """SO_PASSPIDFD tells when it is on."""
+    return 0 if rest[0] == SO_PASSPIDFD else real(own, level, *rest)
+
+
+@fault()
+def other_sockets_take_the_option() -> None:
+    """A socket that carries no pidfds does not take SO_PASSPIDFD."""
+    boundary.accept("socket.setsockopt", errno.EOPNOTSUPP)

@@ -161,3 +161,9 @@ def core_dump_forgotten_at_the_reap(answer: PidfdInfoStruct, asked: InfoMask) ->
     """A core dump is told of after the reap as well."""
     if InfoMask.EXIT in InfoMask(answer.mask):
         answer.mask &= ~InfoMask.COREDUMP
+
+
+@edits_info
+def no_signal_of_the_dump(answer: PidfdInfoStruct, asked: InfoMask) -> None:
+    """A kernel that claims to tell the signal of a dump and its code tells them."""
+    answer.mask &= ~(InfoMask.COREDUMP_SIGNAL | InfoMask.COREDUMP_CODE)

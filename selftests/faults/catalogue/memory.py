@@ -1,0 +1,69 @@
+"""Faults of ``process_madvise(2)`` and ``process_mrelease(2)`` by a pidfd."""
+
+from __future__ import annotations
+
+from selftests.faults import boundary
+from selftests.faults.boundary import EACCES, EBADF, EINVAL, EPERM, ESRCH, Real
+from selftests.faults.registry import breaks, fault
+
+_ADVISE, _RELEASE = "process_madvise", "process_mrelease"
+
+
+def _advise_in_spite_of(number: int) -> None:
+    def advised(
+        real: Real, pidfd: int, address: int, length: int, advice: int, flags: int = 0
+    ) -> int:
+        return length
+
+    boundary.instead_of_errno(_ADVISE, number, advised)
+
+
+@breaks(_ADVISE)
+def length_of_the_advised_not_told(
+    real: Real, pidfd: int, address: int, length: int, advice: int, flags: int = 0
+) -> int:
+    """The length that was advised is told."""
+    real(pidfd, address, length, advice, flags)
+    return 0
+
+
+@fault()
+def destroying_advice_taken() -> None:
+    """Advice that destroys is for oneself alone."""
+    _advise_in_spite_of(EINVAL)
+
+
+@fault()
+def advice_without_a_privilege() -> None:
+    """Advice for others needs a privilege."""
+    _advise_in_spite_of(EPERM)
+
+
+@fault()
+def advice_out_of_sight() -> None:
+    """Who may not look into a process does not advise it."""
+    _advise_in_spite_of(EACCES)
+
+
+@fault()
+def advice_to_the_dead() -> None:
+    """An ended process has no memory, and a pidfd of a subthread stands for no process."""
+    _advise_in_spite_of(ESRCH)
+
+
+@fault()
+def advice_by_any_descriptor() -> None:
+    """Advice is given by a pidfd."""
+    _advise_in_spite_of(EBADF)
+
+
+@fault()
+def dead_are_released() -> None:
+    """An ended process has nothing to release, and a pidfd of a subthread stands for none."""
+    boundary.accept(_RELEASE, ESRCH)
+
+
+@fault()
+def release_by_any_descriptor() -> None:
+    """Memory is released by a pidfd."""
+    boundary.accept(_RELEASE, EBADF)
