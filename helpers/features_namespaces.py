@@ -42,6 +42,11 @@ def _probe_mapping() -> Verdict:
     return _judge(error, "writing /proc/PID/uid_map", ())
 
 
+def _probe_foreign() -> Verdict:
+    error = _errno(lambda: process.spawn(CloneFlag.NEWUTS, "probe"))
+    return _judge(error, "clone(CLONE_NEWUTS)", (errno.EINVAL,))
+
+
 def _probe_kind(kind: Kind) -> Verdict:
     path = f"/proc/self/ns/{kind}"
     return Present() if os.path.exists(path) else Absent(f"{path} is missing")
@@ -70,6 +75,7 @@ KIND = {
     )
     for kind in namespaces.KINDS
 }
+FOREIGN = Feature("a uts namespace for a child", Version(3, 8), _probe_foreign, ("UTS_NS",))
 ID_MAPPING = Feature("ids in a user namespace", Version(3, 8), _probe_mapping, ("USER_NS",))
 SETNS = Feature("setns(2) by a pidfd", Version(5, 8), _probe_setns)
 IOCTLS = Feature("PIDFD_GET_*_NAMESPACE", Version(6, 11), _probe_ioctls)

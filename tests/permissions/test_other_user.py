@@ -32,7 +32,7 @@ pytestmark = needs(features.PIDFD_OPEN, features_process.USER_CHANGE)
 SCOPED = needs(features.PIDFD_THREAD, features_process.SIGNAL_SCOPES)
 
 
-@needs(features_getfd.PIDFD_GETFD)
+@needs(features_getfd.PIDFD_GETFD, features_namespaces.FOREIGN)
 def test_who_may_trace_any_process_gets_its_descriptors() -> None:
     """CAP_SYS_PTRACE lets copy from another user's process that is not dumpable; without: EPERM.
 
@@ -45,7 +45,7 @@ def test_who_may_trace_any_process_gets_its_descriptors() -> None:
         caller.leader.call(getfd.copy, pidfd, 2)
 
 
-@needs(features_namespaces.IOCTLS)
+@needs(features_namespaces.IOCTLS, features_namespaces.FOREIGN)
 def test_who_may_trace_any_process_gets_its_namespaces() -> None:
     """CAP_SYS_PTRACE lets have the namespaces of another user's process; without: EACCES.
 
