@@ -113,9 +113,9 @@ def lives_while_copied(error: int) -> Rule:
 
 
 def _in_order(stages: tuple[tuple[object, ...], ...]) -> Rule:
-    """What is seen is of these stages, none of which comes back; numbers are errnos."""
+    """What is seen is of these stages, none of which comes back; bare numbers are errnos."""
     rank = {
-        Refusal(entry) if isinstance(entry, int) else entry: number
+        Refusal(entry) if type(entry) is int else entry: number
         for number, entries in enumerate(stages)
         for entry in entries
     }

@@ -90,6 +90,8 @@ def test_a_story_is_cut_where_it_comes_back_to_its_beginning(
         (race_rules.events_stay, (NONE, IN, IN | HUP), (NONE, IN | HUP, IN)),
         (race_rules.is_silent, (NONE,), (NONE, IN)),
         (race_rules.opens_it_or((3,)), (THE_TASK, Refusal(3)), (Refusal(22),)),
+        (race_rules.lives_while_copied(9), (NONE, Refusal(9)), (NONE, IN, Refusal(9))),
+        (race_rules.is_refused_in_the_end("seen", 13), ("seen", Refusal(13)), ("seen",)),
         (race_rules.is_sent_or((3,)), (SENT, Refusal(3)), (Refusal(3), SENT)),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
