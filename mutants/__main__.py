@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-c", action="store_true", help="without the kernel's own suite")
     parser.add_argument("--no-coverage", action="store_true", help="without the gcov kernel")
+    parser.add_argument(
+        "--from-results", action="store_true", help="only tell what is known, run nothing"
+    )
     parser.add_argument("--check", action="store_true", help="only see that every mutant applies")
     parser.add_argument("--page", type=Path, help="write the table there, as Markdown")
     parser.add_argument("--jobs", type=int, default=2, help="machines side by side (2)")
@@ -129,6 +132,12 @@ def plans(mutants: list[tuple[Mutant, Edit]], options: argparse.Namespace) -> li
             key = hashlib.sha256(known.encode()).hexdigest()[:16]
             found.append(Plan(mutant, edit.number, key, not options.no_c and bool(mutant.c)))
     return found
+
+
+def known(store: Store, wanted: list[Plan]) -> list[Row]:
+    """The verdicts that there are, in order."""
+    found = [(plan.mutant, store.get(plan.mutant.name, plan.edit)) for plan in wanted]
+    return [Row(mutant, verdict) for mutant, verdict in found if verdict]
 
 
 class _Run:
@@ -229,11 +238,6 @@ class _Run:
     def _verdict(self, plan: Plan) -> Verdict | None:
         return self.store.get(plan.mutant.name, plan.edit)
 
-    def rows(self, wanted: list[Plan]) -> list[Row]:
-        """What is known, in order."""
-        found = [(plan.mutant, self._verdict(plan)) for plan in wanted]
-        return [Row(mutant, verdict) for mutant, verdict in found if verdict]
-
 
 def _run(options: argparse.Namespace) -> int:
     source = tree.find(options.source)
@@ -242,15 +246,19 @@ def _run(options: argparse.Namespace) -> int:
     if options.check:
         sys.stdout.write(f"{len(wanted)} mutants apply to Linux {source.version}\n")
         return 0
-    machine.find_virtme()
-    sweep()
     shop = Workshop(source, options.build_jobs)
-    kernel, refused = make(shop, everything)
-    run = _Run(shop, kernel, options)
-    run.sound()
-    run.all([plan for plan in wanted if plan.mutant.name not in refused])
-    rows = run.rows(wanted)
-    shares = "" if options.no_coverage else coverage.measure(shop, run.campaign)
+    refused: list[str] = []
+    if not options.from_results:
+        machine.find_virtme()
+        sweep()
+        kernel, refused = make(shop, everything)
+        run = _Run(shop, kernel, options)
+        run.sound()
+        run.all([plan for plan in wanted if plan.mutant.name not in refused])
+        if not options.no_coverage:
+            coverage.measure(shop, run.campaign)
+    rows = known(Store(source.home / "results"), wanted)
+    shares = "" if options.no_coverage else coverage.told(shop)
     sys.stdout.write(page.summary(rows))
     if options.page:
         date = time.strftime("%Y-%m-%d")

@@ -9,15 +9,29 @@ from pathlib import Path
 from mutants import gcov
 from mutants.build import Workshop
 from mutants.campaign import Campaign
-from mutants.gcov import Reached
 from vmtest import results
 from vmtest.errors import UserError
 from vmtest.guestrun import PYTEST
 from vmtest.results import KernelResult
 
 
-def measure(shop: Workshop, campaign: Campaign) -> str:
-    """The part of the page about coverage."""
+def told(shop: Workshop) -> str:
+    """The part of the page about coverage, from what `measure` kept; empty where it did not."""
+    found = {}
+    for label in ("ours", "c"):
+        kept = _kept(shop, label)
+        if kept.is_file():
+            records = json.loads(kept.read_text(encoding="utf-8"))
+            found[label] = gcov.read(records, shop.source.home / "notes", shop.source.tree)
+    return gcov.text(found["ours"], found.get("c", {}), shop.source.tree) if "ours" in found else ""
+
+
+def _kept(shop: Workshop, label: str) -> Path:
+    return shop.source.home / f"gcov-{label}.json"
+
+
+def measure(shop: Workshop, campaign: Campaign) -> None:
+    """Run both suites on the kernel that counts, unless that was done with this kernel."""
     source = shop.source.tree
     kernel = shop.kernel("gcov", gcov.makefiles(source), gcov.OPTIONS)
     notes = shop.source.home / "notes"
@@ -26,31 +40,28 @@ def measure(shop: Workshop, campaign: Campaign) -> str:
         (notes / note).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(shop.objects / note, notes / note)
     campaign = campaign.of(kernel)
-    ours = _counted(shop, campaign, "ours", [[*PYTEST, "-q", "tests"]], [])
-    theirs = {}
+    _count(shop, campaign, "ours", [[*PYTEST, "-q", "tests"]], [])
     if campaign.programs:
         everything: list[list[object]] = [
             [path.name, 300.0]
             for path in sorted(campaign.programs.iterdir())
             if path.suffix == "" and "helper" not in path.name
         ]
-        theirs = _counted(shop, campaign, "c", [], everything)
-    return gcov.text(ours, theirs, source)
+        _count(shop, campaign, "c", [], everything)
 
 
-def _counted(
+def _count(
     shop: Workshop,
     campaign: Campaign,
     label: str,
     stages: list[list[str]],
     programs: list[list[object]],
-) -> dict[str, Reached]:
-    kept = shop.source.home / f"gcov-{label}.json"
+) -> None:
+    kept = _kept(shop, label)
     if not kept.is_file() or kept.stat().st_mtime < campaign.kernel.path.stat().st_mtime:
         step = {"mutant": label, "number": 0, "stages": stages, "programs": programs}
         result = _boot(campaign, label, step)
         kept.write_text(json.dumps([record for record in result.more if "gcov" in record]))
-    return gcov.read(json.loads(kept.read_text()), shop.source.home / "notes", shop.source.tree)
 
 
 def _boot(campaign: Campaign, label: str, step: dict[str, object]) -> KernelResult:

@@ -128,8 +128,7 @@ def main() -> int:
     code = 0
     for step in plan["steps"]:
         code = _one(step)
-    if plan["gcov"]:
-        for path, content in _counts().items():
+        for path, content in _counts().items() if plan["gcov"] else ():
             _say(gcov=path, content=content)
     return code
 
