@@ -33,7 +33,7 @@ def _edit_pidfd(change: Change) -> None:
         return tid
 
     boundary.wrap("fork_with_pidfd", clone)
-    boundary.wrap("start_pause", clone)
+    boundary.wrap("start", clone)
     boundary.wrap("clone3", clone3)
 
 
