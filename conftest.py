@@ -18,6 +18,7 @@ from helpers import (
     agent,
     deadline,
     descriptor,
+    features,
     gating,
     invariants,
     journal,
@@ -32,6 +33,7 @@ from helpers import (
 from helpers.model import options as model
 from helpers.observe import Watcher
 from helpers.process import ThreadGroup
+from helpers.wire import Channel
 
 _LOST = pytest.StashKey[str]()
 _LONGEST = 1_000_000  # seconds that still fit poll(2), which takes milliseconds in an int
@@ -116,6 +118,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*features): skipped or failed where one is missing")
     if not os.path.exists("/proc/self/status"):
         raise pytest.UsageError("/proc is missing: mount -t proc proc /proc, and run again")
+    try:
+        for end in Channel.pair("trial"):
+            end.close()
+    except OSError as error:
+        raise pytest.UsageError(
+            f"children take orders over AF_UNIX sockets, and there are none here: {error.strerror} "
+            "(CONFIG_UNIX, or what forbids socketpair)"
+        ) from error
     if hasattr(config, "workerinput"):
         agent.die_with_parent()  # a worker of xdist, or it would outlive a killed runner by 15 s
     deadline.set_default(config.getoption("deadline"))
@@ -130,10 +140,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--write-pins needs --pins=DIR to write to")
 
 
-def pytest_report_header() -> str:
-    """Say what is tested."""
+def pytest_report_header() -> list[str]:
+    """Say what is tested, and whether there is anything to test."""
     user = "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
-    return f"kernel: {os.uname().release}, {os.uname().machine}, as {user}"
+    lines = [f"kernel: {os.uname().release}, {os.uname().machine}, as {user}"]
+    found = features.verdict(features.PIDFD_OPEN)
+    if not isinstance(found, features.Present):
+        lines.append(f"no pidfds, nearly all is skipped: {found[0]}")
+    return lines
 
 
 def pytest_collection_finish() -> None:

@@ -85,6 +85,9 @@ def _probe_zombie() -> Verdict:
     return Present() if answer.coredump else Absent(f"of a zombie is told {answer!r}")
 
 
+CGROUPID = Feature(
+    "PIDFD_INFO_CGROUPID", Version(6, 13), _mask_probe(InfoMask.CGROUPID), ("CGROUPS",)
+)
 COREDUMP = Feature("PIDFD_INFO_COREDUMP", Version(6, 16), _mask_probe(InfoMask.COREDUMP))
 SUPPORTED_MASK = Feature(
     "PIDFD_INFO_SUPPORTED_MASK",

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from helpers.deadline import Deadline
 
-_FD_BITS, _PID_BITS = 16, 24
+_FD_BITS, _PID_BITS = 12, 22  # which leaves 29 for rounds: half a day of the fastest
 _APART = 8  # words of a cache line
 _ROUND, _CAUSED, _STARTED, _DONE = 0, _APART, 2 * _APART, 3 * _APART
 _SPINS = 2000

@@ -231,7 +231,7 @@ class Sleeper(Observer):
         A poll asks once more when its time is up, which would hide a lost wake-up. Its time says
         that it was lost.
         """
-        seconds = Deadline().length / 4
+        seconds = Deadline().length / 2
         begun()
         start = time.monotonic()
         events = syscalls.poll({subject.fd: int(self._asked)}, int(seconds * 1000))[subject.fd]

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ class Verdict:
     c: str = ""
     c_failed: list[str] = field(default_factory=list)
     programs: list[dict[str, Any]] = field(default_factory=list)
+
+    def with_c_of(self, other: Verdict) -> Verdict:
+        """This, and what the C suite said in another run of the same mutant."""
+        return replace(self, c=other.c, c_failed=other.c_failed, programs=other.programs)
 
     @property
     def is_doubtful(self) -> bool:

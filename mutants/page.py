@@ -72,6 +72,8 @@ def said(verdict: Verdict) -> str:
         names = [_short(name) for name in dict.fromkeys(map(_function, verdict.failed))]
         more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
         return f"killed by {', '.join(names[:_NAMES])}{more}"
+    if not verdict.ours:
+        return "not run yet"
     if verdict.ours == BROKEN:
         return f"{BROKEN}: {verdict.end or verdict.why}"
     return "**survived**" + ("" if verdict.everything else " (not all tests were run)")

@@ -38,6 +38,7 @@ CALLS = {
     "pidfd_send_signal": [(syscalls.NR_PIDFD_SEND_SIGNAL, 0)],
     "clone3": [(syscalls.NR_CLONE3, 0)],
     "user namespaces": [(_CLONE, _NAMESPACES), (_UNSHARE, _NAMESPACES)],
+    "socketpair": [(53 if _IS_X86 else 199, 0)],
     "everything of pidfds": [
         (number, 0)
         for number in (

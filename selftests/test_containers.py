@@ -17,6 +17,7 @@ REASON = re.compile(
     r"kernel lacks .+ \(since v\d+\.\d+\)$"
     r"|.+: this kernel is built without CONFIG_\w+$"
     r"|forbidden here: .+: .+$"
+    r"|.+, an extra: pip install \w+$"
 )
 FILTERED = re.compile(r"seccomp|EPERM|EACCES|EROFS|ENOSPC|Operation not permitted|container")
 

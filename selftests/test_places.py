@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.uapi import MACHINE
 from selftests.runner import Project, Run
 
 GOOD = """
@@ -108,6 +110,28 @@ def test_no_proc_is_told_in_one_line(options: list[str], project: Callable[[str]
     assert (run.out + run.err).strip() == (
         "ERROR: /proc is missing: mount -t proc proc /proc, and run again"
     )
+
+
+@pytest.mark.skipif(MACHINE not in ("x86_64", "aarch64", "riscv64"), reason="no filter")
+def test_kernel_without_unix_sockets_is_told_in_one_line(project: Callable[[str], Project]) -> None:
+    """Nobody could give orders to a child."""
+    run = project(GOOD).run_in("forbid", "socketpair", str(errno.EAFNOSUPPORT))
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert (run.out + run.err).strip() == (
+        "ERROR: children take orders over AF_UNIX sockets, and there are none here: "
+        "Address family not supported by protocol (CONFIG_UNIX, or what forbids socketpair)"
+    )
+
+
+@pytest.mark.skipif(MACHINE not in ("x86_64", "aarch64", "riscv64"), reason="no filter")
+def test_kernel_without_pidfds_is_told_at_the_top(project: Callable[[str], Project]) -> None:
+    """Before a thousand skips."""
+    run = project(GOOD).run_in("forbid", "everything of pidfds", str(errno.ENOSYS))
+    lines = [line for line in run.out.splitlines() if line.startswith("no pidfds")]
+    assert lines == [
+        "no pidfds, nearly all is skipped: pidfd_open(self, NONE) gives ENOSYS, and a seccomp "
+        "filter is in force here"
+    ]
 
 
 @pytest.mark.parametrize("where", ["tests", "/"])

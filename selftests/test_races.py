@@ -12,11 +12,12 @@ import pytest
 from helpers import features, process, race_driver, race_rules, races, scenes, scenes_exec
 from helpers.gating import needs
 from helpers.process import ChildFailed
+from helpers.race_board import Board, Subject
 from helpers.race_driver import Report, Seen, Story
 from helpers.race_observers import SENT, THE_TASK, Poll, Refusal, Told
 from helpers.races import Race
 from helpers.scenes import Stage
-from helpers.uapi import PollEvent
+from helpers.uapi import PID_MAX_LIMIT, PollEvent
 from selftests.runner import Project
 
 NONE, IN, HUP = PollEvent.NONE, PollEvent.IN, PollEvent.HUP
@@ -99,6 +100,20 @@ def test_rules_tell_right_from_wrong(rule: race_driver.Rule, right: Story, wrong
     """None where all is right, and words where it is not."""
     assert rule(right) is None
     assert rule(wrong)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [Subject(1, 1, 3), Subject((1 << 29) - 1, PID_MAX_LIMIT - 1, 4095)],
+    ids=["first", "last"],
+)
+def test_a_round_is_published_in_one_word(subject: Subject) -> None:
+    """However long a race is, and however high a pid."""
+    board = Board(1, 2)
+    board.publish(subject)
+    assert board.next(subject.round - 1) == subject
+    board.end()
+    assert board.next(subject.round) is None
 
 
 def test_a_seed_repeats_the_jitter() -> None:

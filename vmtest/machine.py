@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,13 @@ def kvm_works(qemu: str) -> bool:
     return done.returncode == 0
 
 
-def compose(kernel: Kernel, *, kvm: bool, cpus: int, memory: int, qemu: str) -> list[str]:
-    """The command of a machine for `kernel`, as virtme-ng would start it."""
+def compose(
+    kernel: Kernel, *, kvm: bool, cpus: int, memory: int, qemu: str, options: Iterable[str] = ()
+) -> list[str]:
+    """The command of a machine for `kernel`, as virtme-ng would start it.
+
+    The kernel gets `options` beside our own.
+    """
     words = [
         find_virtme(), "--kimg", str(kernel.path), "--mods", "none", "--force-9p",
         "--disable-microvm", "--disable-monitor", "--cpus", str(cpus), "--memory", f"{memory}M",
@@ -75,7 +80,7 @@ def compose(kernel: Kernel, *, kvm: bool, cpus: int, memory: int, qemu: str) -> 
     ]  # fmt: skip
     if not kvm:
         words.append("--disable-kvm")
-    for option in _KERNEL_OPTIONS:
+    for option in (*_KERNEL_OPTIONS, *options):
         words += ["--kopt", option]
     done = subprocess.run(
         words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False

@@ -5,7 +5,7 @@ The simplest come first, since a search that shrinks prefers them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from helpers.model.steps import ThreadGroups
@@ -45,16 +45,25 @@ def _has_room(state: ThreadGroups) -> bool:
     return len(found) < 2 * MOST_GROUPS and sum(bool(g.living) for g in found) < MOST_GROUPS
 
 
+def _children(state: ThreadGroups, parents: Sequence[Task]) -> list[Group]:
+    return [child for child in groups(state) if child.parent in parents and child.living]
+
+
 def ends_in_order(state: ThreadGroups, group: Group) -> bool:
     """Whether it is certain who hears of the ends of its descendants when `group` ends at once.
 
     A child that is killed by the end of one thread, while others still end, is told of to their
     group or to the reaper, whichever is first; and it matters where the group discards children.
     """
-    children = [child for child in groups(state) if child.parent in group.threads and child.living]
+    children = _children(state, group.threads)
     if group.sigchld is not Sigchld.DEFAULT and len(group.living) > 1 and children:
         return False
     return all(ends_in_order(state, child) for child in children)
+
+
+def _end_in_order(state: ThreadGroups, tasks: Sequence[Task]) -> bool:
+    """The same for some threads of a group that goes on: their children are killed."""
+    return all(ends_in_order(state, child) for child in _children(state, tasks))
 
 
 def mortal(state: ThreadGroups) -> list[Group]:
@@ -97,7 +106,7 @@ def _make_thread(state: ThreadGroups) -> Iterator[Arguments]:
 @_move
 def _exit(state: ThreadGroups) -> Iterator[Arguments]:
     for task in actors(state):
-        if len(task.group.living) > 1 or task.group in mortal(state):
+        if _end_in_order(state, [task]):
             for status in STATUSES:
                 yield {"thread": task, "status": status}
 
@@ -113,8 +122,10 @@ def _exit_group(state: ThreadGroups) -> Iterator[Arguments]:
 @_move
 def _execute(state: ThreadGroups) -> Iterator[Arguments]:
     for task in actors(state):
-        # Whether children end before the flags of the handler go is not certain.
-        if task.group.sigchld is not Sigchld.NO_ZOMBIES or task.group in mortal(state):
+        others = [other for other in task.group.living if other is not task]
+        # Whether children end before SA_NOCLDWAIT goes is not certain.
+        flags_matter = task.group.sigchld is Sigchld.NO_ZOMBIES and _children(state, others)
+        if not flags_matter and _end_in_order(state, others):
             yield {"by": task}
 
 

@@ -195,11 +195,6 @@ def _by_link(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
     return filesystem.reopen(pidfd)
 
 
-def _by_link_truncating(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
-    # The bit that marks autokill inside the kernel.
-    return filesystem.reopen(pidfd, os.O_RDWR | os.O_TRUNC)
-
-
 def _by_handle(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
     return filesystem.open_handle(pidfd, filesystem.handle_of(pidfd))
 
@@ -210,7 +205,6 @@ def _by_handle(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
         pytest.param(_by_pid, id="pidfd_open"),
         pytest.param(_as_thread, id="pidfd_open of the leader as thread"),
         pytest.param(_by_link, id="link in proc", marks=needs(REOPEN)),
-        pytest.param(_by_link_truncating, id="link in proc, O_TRUNC", marks=needs(REOPEN)),
         pytest.param(_by_handle, id="file handle", marks=needs(FILE_HANDLE)),
     ],
 )

@@ -17,7 +17,13 @@ pytestmark = needs(features_info.SUPPORTED_MASK)
 
 
 @pytest.mark.parametrize(
-    "bit", [InfoMask.PID, InfoMask.CREDS, InfoMask.CGROUPID, InfoMask.COREDUMP], ids=str
+    "bit",
+    [
+        pytest.param(InfoMask.PID, id="PID"),
+        pytest.param(InfoMask.CREDS, id="CREDS"),
+        pytest.param(InfoMask.CGROUPID, id="CGROUPID", marks=needs(features_info.CGROUPID)),
+        pytest.param(InfoMask.COREDUMP, id="COREDUMP"),
+    ],
 )
 def test_bit_of_a_live_process_is_supported_and_answered(child: ThreadGroup, bit: InfoMask) -> None:
     """A kernel that claims a bit answers it, and claims what it answers.

@@ -11,7 +11,7 @@ import pytest
 from helpers import filesystem
 from helpers.descriptor import Descriptor
 from helpers.expect import moved, refused
-from helpers.features_files import PIDFS
+from helpers.features_files import PIDFS, REOPEN
 from helpers.gating import needs
 from helpers.process import ThreadGroup
 from helpers.uapi import PidfdFlag
@@ -90,3 +90,16 @@ def test_pidfd_cannot_be_executed(
     with refused(errno.EACCES):
         child.leader.call(attempt, child.pidfd(scope))
     assert child.leader.call(os.getpid) == child.pid
+
+
+@needs(REOPEN)
+@_SCOPES
+@pytest.mark.parametrize("access", [os.O_RDONLY, os.O_RDWR], ids=["O_RDONLY", "O_RDWR"])
+def test_pidfd_cannot_be_truncated(child: ThreadGroup, scope: PidfdFlag, access: int) -> None:
+    """O_TRUNC, which marks an autokill pidfd inside the kernel, is not to be had by an open.
+
+    Beyond the C suite. As for all attributes the errno is EOPNOTSUPP since v6.17.
+    """
+    pidfd = child.pidfd(scope)
+    with refused(*moved(errno.EOPNOTSUPP, old=errno.EPERM, since=(6, 17))):
+        filesystem.reopen(pidfd, access | os.O_TRUNC)

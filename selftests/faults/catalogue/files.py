@@ -147,6 +147,12 @@ def attributes_of_a_pidfd_change(real: Real, *args: Any, **more: Any) -> None:
             raise
 
 
+@breaks("os.open")
+def pidfd_is_truncated(real: Real, path: str, flags: int, *args: Any, **more: Any) -> int:
+    """A pidfd cannot be opened to be truncated."""
+    return int(real(path, flags & ~os.O_TRUNC, *args, **more))
+
+
 @breaks("prepare_execve")
 def pidfd_executes(real: Real, *args: Any) -> Callable[[], None]:
     """A pidfd cannot be executed."""
