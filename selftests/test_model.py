@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.model import options
 from selftests.runner import ROOT, Run
 
 FAULTS = [
@@ -49,16 +50,18 @@ NAME = "test_every_pidfd_answers_as_specified_whatever_tasks_do"
 QUIET = ("-q", "-p", "no:cacheprovider")
 
 
-def run_pytest(*options: str) -> Run:
+def run_pytest(*words: str) -> Run:
     """Run the project's own pytest in a process of its own."""
-    command = [sys.executable, "-m", "pytest", *QUIET, *options]
+    command = [sys.executable, "-m", "pytest", *QUIET, *words]
     return Run.of(command, cwd=ROOT, timeout=PATIENCE)
 
 
 def search_among(fault: str) -> Run:
     """Run the search on a kernel with this fault; skips the test where it does not run."""
     pytest.importorskip("hypothesis", reason="it is an extra")
-    run = run_pytest("-p", "selftests.faults.plugin", f"--fault={fault}", "tests/model", "-k", NAME)
+    # As many steps as a plain run takes where it has the time for them.
+    what = ("tests/model", "-k", NAME, f"--model-steps={options.DEFAULT_STEPS}")
+    run = run_pytest("-p", "selftests.faults.plugin", f"--fault={fault}", *what)
     if " skipped" in run.out and not run.code:
         pytest.skip("this kernel lacks what the model is about")
     return run
@@ -119,7 +122,7 @@ sys.exit(pytest.main())
 
 def test_without_hypothesis_the_model_is_skipped_and_says_why() -> None:
     """The core of the suite needs three packages."""
-    options = (*QUIET, "-p", "no:hypothesispytest", "-rs", "tests/model")
-    run = Run.of([sys.executable, "-c", WITHOUT, *options], cwd=ROOT)
+    words = (*QUIET, "-p", "no:hypothesispytest", "-rs", "tests/model")
+    run = Run.of([sys.executable, "-c", WITHOUT, *words], cwd=ROOT, timeout=PATIENCE)
     assert run.counts == {"skipped": 2}, run.out + run.err
     assert "pip install hypothesis" in run.out or "kernel lacks" in run.out
