@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mutants import page, targets
+from mutants import csource, page, targets
 from vmtest.errors import UserError
 
 OPTIONS = ("CONFIG_DEBUG_FS=y", "CONFIG_GCOV_KERNEL=y")
@@ -117,14 +117,24 @@ def text(ours: dict[str, Reached], c: dict[str, Reached], source: Path) -> str:
     return out + "\n" + _missed(ours, source)
 
 
+def _function_at(text: str, line: int) -> str:
+    for function in csource.functions(text):
+        first, last = (text.count("\n", 0, at) + 1 for at in function.body)
+        if first <= line <= last:
+            return function.name
+    return ""
+
+
 def _missed(found: dict[str, Reached], source: Path) -> str:
     why = page.explanations()
     rows = []
     for file, reached in sorted(found.items(), key=lambda item: (item[0] != _PIDFS, item[0])):
-        text_ = (source / file).read_text(encoding="utf-8").splitlines()
+        whole = (source / file).read_text(encoding="utf-8")
+        text_ = whole.splitlines()
         for number in sorted(line for line, count in reached.lines.items() if not count):
             said = " ".join(text_[number - 1].split())
-            rows.append([f"{file}:{number}", f"`{said}`", why.get(f"{file}: {said}", "")])
+            reason = why.get(f"{_function_at(whole, number)}: {said}", "")
+            rows.append([f"{file}:{number}", f"`{said}`", reason])
     if not rows:
         return ""
     return "Lines that this suite does not reach:\n\n" + page.table(["line", "", "why"], rows)
