@@ -288,8 +288,10 @@ _zygote: Zygote | None = None
 
 
 def zygote() -> Zygote:
-    """The zygote of this pytest process, started when first asked for."""
+    """The zygote of this pytest process, started when first asked for, and anew when it is lost."""
     global _zygote
+    if _zygote is not None and _zygote.is_lost:
+        stop_zygote()
     if _zygote is None:
         _zygote = Zygote()
     return _zygote

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from helpers import agent
-from helpers.deadline import Deadline
+from helpers.deadline import Deadline, DeadlineExpired
 from helpers.uapi import CloneFlag
 from helpers.wire import Channel, Hangup
 
@@ -38,6 +38,7 @@ class Zygote:
         """Start it; the call returns before it is ready."""
         self.errors = tempfile.TemporaryFile(prefix="pidfd-children-")
         self._reported = 0
+        self.is_lost = False
         ours, theirs = Channel.pair("zygote")
         self._process = subprocess.Popen(
             agent.interpreter("start", theirs.fileno()),
@@ -94,7 +95,7 @@ class Zygote:
         self._settle()
         try:
             self._channel.send((function, args))
-            answer = self._channel.receive_within(Deadline(), f"the zygote to {function.__name__}")
+            answer = self._receive(Deadline(), f"the zygote to {function.__name__}")
         except Hangup as error:
             raise self._died() from error
         if answer.error is not None:
@@ -136,22 +137,38 @@ class Zygote:
             theirs.close()
         return Newborn(0, ours.keep())
 
+    def _receive(self, deadline: Deadline, what: str) -> Any:
+        """The next answer; one that comes too late would be taken for that to a later order."""
+        try:
+            return self._channel.receive_within(deadline, what)
+        except DeadlineExpired:
+            self.is_lost = True
+            self._process.kill()
+            raise
+
     def _collect(self, ordered: Newborn) -> Newborn:
+        try:
+            return Newborn(self._newborn_pid(ordered.channel), ordered.channel)
+        except BaseException:
+            ordered.channel.close()
+            raise
+
+    def _newborn_pid(self, channel: Channel) -> int:
         deadline = Deadline()
         try:
-            answer = self._channel.receive_within(deadline, "the zygote to make a child")
+            answer = self._receive(deadline, "the zygote to make a child")
         except Hangup as error:
             raise self._died() from error
         if answer.error is not None:
-            ordered.channel.close()
             raise answer.error
         if answer.trace:
             raise ZygoteDied(answer.trace)
         try:
-            ordered.channel.receive_within(deadline, "a new child to run")
+            channel.receive_within(deadline, "a new child to run")
         except Hangup as error:
             raise ZygoteDied(f"a new child ended at once:\n{self.new_errors()}") from error
-        return Newborn(answer.value, ordered.channel)
+        pid: int = answer.value
+        return pid
 
     def _collect_ahead(self) -> Newborn:
         assert self._ahead is not None

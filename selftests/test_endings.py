@@ -175,6 +175,25 @@ def test_killed_zygote_ends_its_children_and_fails_in_words(
     assert run.code == pytest.ExitCode.TESTS_FAILED
 
 
+def test_zygote_that_does_not_answer_in_time_fails_one_test(
+    project: Callable[[str], Project],
+) -> None:
+    """Its answer, when it comes, would be taken for that to a later order: it is replaced."""
+    run = project(
+        """
+        def test_slow(spawn):
+            spawn()
+            os.kill(process.zygote()._process.pid, signal.SIGSTOP)
+            spawn()
+
+        def test_next(child):
+            assert child.leader.call(os.getpid) == child.pid
+        """
+    ).run("--deadline=1")
+    assert run.counts == {"failed": 1, "passed": 1}
+    assert "in vain for the zygote to make a child" in run.out
+
+
 def test_closed_terminal_is_an_end_like_any_other(start: Callable[[int], Busy]) -> None:
     """SIGHUP."""
     busy = start(0)
