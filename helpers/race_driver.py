@@ -179,6 +179,8 @@ def run(
     board = Board(len(observers), len(usable))
     os.sched_setaffinity(0, cpus[:1])
     file, _ = os.pipe2(os.O_CLOEXEC)
+    # begin_new_exec() closes what is to be closed while others may still look into the process.
+    os.set_inheritable(file, True)
     family = Family(os.getpid(), os.getppid(), file)
     crew = [
         _Worker(board, family, index, observer, cpu)
