@@ -239,7 +239,7 @@ class _Run:
         return self.store.get(plan.mutant.name, plan.edit)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
     source = tree.find(options.source)
     everything = prepare(source.tree)
     wanted = plans(everything, options)
@@ -262,7 +262,7 @@ def _run(options: argparse.Namespace) -> int:
     sys.stdout.write(page.summary(rows))
     if options.page:
         date = time.strftime("%Y-%m-%d")
-        command = f"tox -e mutants -- {source.origin} --page docs/sensitivity.md"
+        command = f"tox -e mutants -- {source.origin} {' '.join(words[1:])}"
         text = page.markdown(rows, version=source.version, date=date, command=command,
                              coverage=shares, unbuilt=refused)  # fmt: skip
         options.page.write_text(text, encoding="utf-8")
@@ -274,7 +274,7 @@ def main(words: Sequence[str]) -> int:
     options = _parser().parse_args(words)
     try:
         with ending_by_exception():
-            return _run(options)
+            return _run(options, words)
     except UserError as error:
         sys.stderr.write(f"mutants: {error}\n")
         return USAGE_ERROR

@@ -15,7 +15,8 @@ EXPLAINED = Path(__file__).with_name("survivors.toml")
 _NAMES = 2
 _INTRODUCTION = """\
 A mutant is a kernel that breaks one rule on purpose. All are in one image, each behind a switch
-that is thrown once the machine is up; with none the kernel is sound. Each has a machine of its own.
+that is thrown once the machine is up; with none the kernel is sound. Mutants that share a machine
+follow each other, with every process ended in between.
 """
 _CHOSEN = """\
 The rule that each breaks; the first tests that then failed, after which the rest is not waited for;
@@ -128,6 +129,7 @@ def markdown(
                 ["mechanical mutants killed", str(ours(automatic)), "not run"],
             ],
         ),
+        _lacking(rows),
         coverage,
         "## Chosen mutants\n",
         _CHOSEN,
@@ -153,6 +155,12 @@ def markdown(
     if unbuilt:
         parts += ["## Not built\n", "".join(f"- {name}\n" for name in unbuilt)]
     return "\n".join(part for part in parts if part)
+
+
+def _lacking(rows: list[Row]) -> str:
+    """What is said where a run was not finished."""
+    left = sum(row.verdict.ours not in (KILLED, SURVIVED) for row in rows)
+    return f"{left} of these {len(rows)} have not met this suite yet.\n" if left else ""
 
 
 def summary(rows: list[Row]) -> str:
