@@ -87,7 +87,7 @@ def _errno(action: Callable[[], object]) -> int:
     return 0
 
 
-_INSIDE = ("syscall", "_check", "_fail", "_collect", "child")
+_INSIDE = ("syscall", "_check", "_fail", "_collect", "_newborn_pid", "child")
 
 
 def _refused_call(error: OSError) -> str:

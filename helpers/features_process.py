@@ -96,7 +96,9 @@ def _probe_last_pid() -> Verdict:
     error = _errno(lambda: pid_1().leader.call(victims.choose_next_pid, 100))
     if error == errno.ENOENT:
         return Absent("there is no /proc/sys/kernel/ns_last_pid")
-    return _judge(error, "a write to /proc/sys/kernel/ns_last_pid", (errno.EROFS,))
+    if error == errno.EROFS:
+        return Forbidden("/proc/sys is mounted read-only")
+    return _judge(error, "a write to /proc/sys/kernel/ns_last_pid", ())
 
 
 def _probe_user_change() -> Verdict:

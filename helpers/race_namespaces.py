@@ -6,8 +6,10 @@ import ctypes
 import os
 import signal
 
-from helpers import attempts, namespaces, syscalls
+from helpers import attempts, features_process, namespaces, process, syscalls
 from helpers.attempts import Attempts
+from helpers.features import Feature, Verdict, _errno, _judge
+from helpers.kernel import Version
 from helpers.race_board import Subject
 from helpers.race_driver import Family, Observer
 from helpers.race_observers import Refusal, Word, take_inode
@@ -76,6 +78,16 @@ class GetOurNamespace(GetNamespace):
         return ITS_NAMESPACE if take_inode(result) == self._ours else ANOTHER_NAMESPACE
 
 
+def come_back() -> None:
+    """Enter the namespaces that this process is in; who left them must be able to come back."""
+    for path in _OWN:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            syscalls.setns(fd, 0)
+        finally:
+            os.close(fd)
+
+
 class SetNs(Observer):
     """Enters two namespaces of the task at once, and comes back."""
 
@@ -113,3 +125,13 @@ class SetNs(Observer):
         if result < 0:
             return Refusal(-result)
         return ENTERED if result == len(_OWN) else HALF_ENTERED
+
+
+def _probe_return() -> Verdict:
+    driver = process.spawn(features_process.alone(), role="probe")
+    return _judge(
+        _errno(lambda: driver.leader.call(come_back)), "setns(2) to the own namespaces", ()
+    )
+
+
+RETURN = Feature("setns(2) back to the namespaces of the test", Version(3, 8), _probe_return)

@@ -215,9 +215,9 @@ def test_image_echoes_and_ends_at_the_end_of_its_input(
 ) -> None:
     """Run by itself: our own code where there is some for this machine, and ``cat``."""
     if kind == "cat":
-        monkeypatch.setattr(image, "MACHINE", "nowhere")
+        monkeypatch.setattr(image, "ABI", "nowhere")
     made = image.make_echo()
-    assert isinstance(made, str) == (kind == "cat" or uapi.MACHINE not in image._CODE)
+    assert isinstance(made, str) == (kind == "cat" or uapi.ABI not in image._CODE)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         path = made if isinstance(made, str) else f"/proc/self/fd/{made.fileno()}"
@@ -232,7 +232,7 @@ def test_image_echoes_and_ends_at_the_end_of_its_input(
 
 def test_machine_without_any_image_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a failure in the middle of a test that has other things to tell."""
-    monkeypatch.setattr(image, "MACHINE", "nowhere")
+    monkeypatch.setattr(image, "ABI", "nowhere")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(FileNotFoundError, match="`cat` is not on the PATH"):
         image.make_echo()

@@ -95,7 +95,7 @@ def test_guest_is_told_who_runs_the_suite(
 ) -> None:
     """And the result says it."""
     jobs: list[Mapping[str, object]] = []
-    monkeypatch.setattr(root, "pack", lambda _kernel, job, _target: jobs.append(job))
+    monkeypatch.setattr(root, "pack", lambda _kernel, job, *_: jobs.append(job))
     kernel = Kernel(tmp_path / "vmlinuz", "6.12.1-test", "6.12", "fake")
     guest = GuestRun(
         kernel, [sys.executable, "-c", ""], Settings(kvm=False, ordinary_user=ordinary)

@@ -26,6 +26,7 @@ COPIES = pytest.mark.parametrize(
 )
 
 
+@needs(features_process.SEND_SIGNAL)
 @COPIES
 def test_copy_speaks_to_the_same_thread(child: ThreadGroup, way: Way) -> None:
     """A copy of a thread's pidfd has thread scope: a signal is for that thread alone.

@@ -30,7 +30,7 @@ def test_ids_are_told_as_the_callers_user_namespace_maps_them(
     assert found == records.of_task(child.leader)._replace(uids=ids, gids=ids)
 
 
-@needs(features.USER_NAMESPACE, features.OTHER_IDS)
+@needs(features_namespaces.ID_MAPPING, features.OTHER_IDS)
 def test_each_of_eight_ids_is_mapped_by_itself(
     child: ThreadGroup, spawn: Callable[..., ThreadGroup]
 ) -> None:
@@ -48,7 +48,7 @@ def test_each_of_eight_ids_is_mapped_by_itself(
     )
 
 
-@needs(features.PID_NAMESPACE)
+@needs(features.PID_NAMESPACE, features_namespaces.ID_MAPPING)
 def test_all_is_told_in_the_numbers_of_the_callers_namespaces(
     spawn: Callable[..., ThreadGroup],
 ) -> None:
@@ -67,7 +67,7 @@ def test_all_is_told_in_the_numbers_of_the_callers_namespaces(
     assert outside.pid != inner
 
 
-@needs(features.USER_NAMESPACE, features.OTHER_IDS)
+@needs(features_namespaces.ID_MAPPING, features.OTHER_IDS)
 def test_ids_taken_inside_a_user_namespace_are_told_by_those_outside(
     spawn: Callable[..., ThreadGroup],
 ) -> None:

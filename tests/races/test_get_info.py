@@ -7,13 +7,13 @@ from functools import partial
 
 import pytest
 
-from helpers import features, race_rules, scenes, scenes_exec
+from helpers import features, features_process, race_rules, scenes, scenes_exec
 from helpers.gating import needs
 from helpers.race_observers import GetInfo
 from helpers.races import Race
 from helpers.scenes import Scene
 
-pytestmark = needs(features.INFO_EXIT)
+pytestmark = needs(features.INFO_EXIT, features_process.SEND_SIGNAL)
 
 of_process, of_thread = GetInfo, partial(GetInfo, of_thread=True)
 end = pytest.mark.parametrize(

@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features_getfd, race_rules, scenes
+from helpers import features_getfd, features_process, race_rules, scenes
 from helpers.gating import needs
 from helpers.race_observers import GetFd
 from helpers.races import Race
 from helpers.scenes import Scene
 
 
-@needs(features_getfd.PIDFD_GETFD)
+@needs(features_getfd.PIDFD_GETFD, features_process.SEND_SIGNAL)
 @pytest.mark.parametrize(
     "scene",
     [

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from helpers import features_namespaces, features_process, race_rules
 from helpers.gating import needs
-from helpers.race_namespaces import GetNamespace, SetNs, end_in_own_namespaces
+from helpers.race_namespaces import RETURN, GetNamespace, SetNs, end_in_own_namespaces
 from helpers.races import Race
 
 pytestmark = needs(features_process.PID_NAMESPACE, features_namespaces.ISOLATION)
@@ -25,7 +25,7 @@ def test_a_process_that_ends_gives_its_namespace_or_is_not_found(
     played.assert_each(race_rules.is_its_namespace_or((errno.ESRCH,)))
 
 
-@needs(features_namespaces.SETNS)
+@needs(features_namespaces.SETNS, RETURN)
 def test_namespaces_of_a_process_that_ends_are_entered_all_or_none(
     race: Callable[..., Race],
 ) -> None:

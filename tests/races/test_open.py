@@ -14,7 +14,7 @@ from helpers.race_observers import ANOTHER_TASK, Open
 from helpers.races import Race
 from helpers.scenes import Scene
 
-pytestmark = needs(features_files.PIDFS)
+pytestmark = needs(features_files.PIDFS, features_process.SEND_SIGNAL)
 
 GONE = moved(errno.ESRCH, old=errno.EINVAL, since=(6, 16))
 

@@ -33,7 +33,7 @@ end = pytest.mark.parametrize(
 )
 
 
-@needs(features_process.POLL_HUP)
+@needs(features_process.POLL_HUP, features_process.SEND_SIGNAL)
 @end
 @polling
 def test_what_a_poll_tells_of_an_end_stays(race: Racing, scene: Scene, polling: type) -> None:
@@ -44,7 +44,7 @@ def test_what_a_poll_tells_of_an_end_stays(race: Racing, scene: Scene, polling: 
     race(scene, polling).assert_each(race_rules.events_stay)
 
 
-@needs(features_process.POLL_HUP, features.INFO_EXIT)
+@needs(features_process.POLL_HUP, features_process.SEND_SIGNAL, features.INFO_EXIT)
 @end
 def test_a_hangup_means_that_exit_information_is_there(race: Racing, scene: Scene) -> None:
     """Who has seen HUP asks for exit information and has it.

@@ -6,13 +6,13 @@ import errno
 import signal
 from collections.abc import Callable
 
-from helpers import features_process, race_rules, scenes
+from helpers import features, features_process, race_rules, scenes
 from helpers.gating import needs
 from helpers.info import Killed
 from helpers.race_observers import SendSignal
 from helpers.races import Race
 
-pytestmark = needs(features_process.SEND_SIGNAL, features_process.LAST_PID)
+pytestmark = needs(features.PIDFD_OPEN, features_process.SEND_SIGNAL, features_process.LAST_PID)
 
 
 def test_a_signal_never_reaches_the_process_that_has_the_pid_next(

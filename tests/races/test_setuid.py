@@ -8,7 +8,13 @@ from functools import partial
 
 import pytest
 
-from helpers import features_getfd, features_namespaces, features_process, race_rules
+from helpers import (
+    features_getfd,
+    features_namespaces,
+    features_process,
+    features_rights,
+    race_rules,
+)
 from helpers.gating import needs
 from helpers.race_driver import MakeObserver
 from helpers.race_namespaces import ITS_NAMESPACE, GetOurNamespace
@@ -17,7 +23,7 @@ from helpers.race_setuid import SETUID, become_root_by_exec, setuid_program
 from helpers.races import Race
 from helpers.rights import OTHER_USER
 
-pytestmark = needs(features_process.USER_CHANGE, SETUID)
+pytestmark = needs(features_process.USER_CHANGE, SETUID, features_rights.SETUID_EXEC)
 
 
 @pytest.fixture

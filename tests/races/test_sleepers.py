@@ -15,7 +15,7 @@ from helpers.scenes import Scene
 from helpers.uapi import PollEvent
 
 
-@needs(features_process.POLL_HUP)
+@needs(features_process.POLL_HUP, features_process.SEND_SIGNAL)
 @pytest.mark.parametrize("asked", [PollEvent.IN, PollEvent.NONE], ids=["for IN", "for HUP"])
 @pytest.mark.parametrize(
     "scene",
