@@ -105,7 +105,9 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         """An environment in which no setting of the run that tests now has a say."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+        # TOX_ENV_DIR is where pytest keeps its cache, with the failures of that run.
+        ours = ("PYTEST", "TOX_ENV_DIR")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         return {**kept, **self.settings}
 
     def run(
