@@ -28,9 +28,6 @@ from vmtest.results import FINISHED, KernelResult
 USAGE_ERROR = 2
 _FIRST_AUTOMATIC = 1001
 _SWITCH_FILE = "fs/pidfs.c"
-# A guest that is starved while it calibrates its TSC has a clock that runs ten times too fast, and
-# every deadline is over before anything could happen.
-_CLOCK = ("clocksource=hpet",)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -155,7 +152,6 @@ class _Run:
             cpus=self.settings.cpus,
             memory=self.settings.memory,
             qemu=qemu,
-            options=() if kvm else _CLOCK,
         )
         self.programs = None if options.no_c else shop.c_suite()
         self.store = Store(shop.source.home / "results")

@@ -55,7 +55,9 @@ def test_subthread_that_crashes_dumps_its_process(child: ThreadGroup) -> None:
     with crashes.receiver() as receiver:
         child.spawn_thread().begin(crashes.crash, Crash.FAULT)
         dump = receiver.dump()
-    assert (dump.pid, dump.info.coredump_signal) == (child.pid, signal.SIGSEGV)
+    assert dump.pid == child.pid
+    if kernel.running() >= (6, 19):
+        assert dump.info.coredump_signal == signal.SIGSEGV
 
 
 @CRASHES

@@ -31,7 +31,7 @@ def can_make_a_user_namespace(maker: ThreadGroup) -> bool:
 def test_task_is_not_kept(asked: InfoMask) -> None:
     """A task is freed with its credentials, and so its user namespace can go.
 
-    0b2d71a7c826 ("pidfs: Fix memory leak in pidfd_info()"), v6.17 and v6.16.4. The maker may
+    0b2d71a7c826 ("pidfs: Fix memory leak in pidfd_info()"), v6.17. The maker may
     have one such namespace: another is refused, with ENOSPC, for as long as the first is kept.
     Beyond the C suite.
     """
