@@ -100,6 +100,8 @@ class GuestRun:
     def step(self) -> bool:
         """Take what has come; False once it is over."""
         if self._machine is None:
+            if self.result.boots == 1:  # waiting for its turn is no time of the run
+                self._begun = time.monotonic()
             self._start()
             return True
         over = self._machine.has_ended()
