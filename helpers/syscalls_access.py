@@ -75,3 +75,11 @@ def getsockopt(fd: int, level: int, name: int, address: int, length: int) -> int
     where = ctypes.c_void_p(address)
     _check(int(_libc.getsockopt(fd, level, name, where, ctypes.byref(told))))
     return told.value
+
+
+def fgetxattr(fd: int, name: str, room: int) -> bytes:
+    """``fgetxattr(2)`` into `room` bytes; ``os.getxattr`` asks again where they are too few."""
+    value = ctypes.create_string_buffer(room)
+    words = (ctypes.c_int(fd), ctypes.c_char_p(name.encode()), value, ctypes.c_size_t(room))
+    length = _check(int(_libc.fgetxattr(*words)))
+    return value.raw[:length]

@@ -17,6 +17,7 @@ from helpers.features_process import CLONE3, SEND_SIGNAL, SET_TID, pid_1
 from helpers.gating import needs
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
+from helpers.syscalls_access import fgetxattr
 from helpers.uapi import PidfdFlag
 
 pytestmark = needs(XATTR)
@@ -50,6 +51,18 @@ def test_attributes_can_be_set_read_listed_and_removed(child: ThreadGroup) -> No
         assert _all(pidfd) == wanted
         with refused(errno.ENODATA):
             os.getxattr(pidfd.fileno(), name)
+
+
+def test_value_is_not_cut_to_the_room_that_there_is(child: ThreadGroup) -> None:
+    """A reader with too little room gets ERANGE and no part of the value.
+
+    Beyond the C suite.
+    """
+    pidfd, value = child.pidfd(), b"ten bytes!"
+    _set(pidfd, value)
+    with refused(errno.ERANGE):
+        fgetxattr(pidfd.fileno(), _NAME, len(value) - 1)
+    assert fgetxattr(pidfd.fileno(), _NAME, len(value)) == value
 
 
 def test_attributes_outlive_the_descriptors(child: ThreadGroup) -> None:

@@ -17,6 +17,13 @@ def attribute_lost(real: Real, file: Any, *args: Any, **more: Any) -> None:
         real(file, *args, **more)
 
 
+@breaks("fgetxattr")
+def attribute_cut(real: Real, fd: int, name: str, room: int) -> bytes:
+    """A value that has no room is not cut."""
+    whole: bytes = real(fd, name, 100)
+    return whole[:room]
+
+
 @breaks("os.removexattr")
 def attribute_not_removed(real: Real, file: Any, *args: Any, **more: Any) -> None:
     """An attribute that was removed is gone."""
