@@ -151,7 +151,7 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what lives as long as the run: a tenth of the run's time."""
+    """Spare the garbage collector what lives as long as the run."""
     gc.collect()
     gc.freeze()
 

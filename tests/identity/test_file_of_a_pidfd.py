@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import stat
 
@@ -12,7 +11,7 @@ from helpers import filesystem
 from helpers.features_files import GENERATION, PIDFS
 from helpers.gating import needs
 from helpers.process import ThreadGroup
-from helpers.uapi import PidfdFlag
+from helpers.uapi import IS_64BIT, PidfdFlag
 from helpers.uapi_files import PID_FS_MAGIC
 
 pytestmark = needs(PIDFS)
@@ -51,7 +50,7 @@ def test_link_in_proc_tells_of_an_anonymous_inode(child: ThreadGroup, scope: Pid
 
 @needs(GENERATION)
 @pytest.mark.skipif(
-    ctypes.sizeof(ctypes.c_long) != 8 and not os.uname().machine.endswith("64"),
+    not IS_64BIT and not os.uname().machine.endswith("64"),
     reason="a 32-bit kernel keeps half of the number here",
 )
 @_SCOPES
