@@ -25,6 +25,9 @@ from helpers.wire import Channel, Hangup
 BUG = 121
 """Exit status of a child whose own code failed: never a kernel's doing."""
 
+# The modules whose functions are ordered most: what the zygote has, no child has to import.
+_PRELOADED = tuple(f"helpers.{name}" for name in ("memory", "pidfd", "reaping", "signals"))
+
 _HIGHEST_FD = (1 << 31) - 1
 
 _echo: Descriptor | str | None = None
@@ -48,6 +51,8 @@ def start(fd: int) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     _echo = make_echo()
+    for module in _PRELOADED:
+        __import__(module)
     gc.disable()
     gc.freeze()
     serve(Channel(fd, "zygote"))
@@ -198,4 +203,6 @@ def interpreter(entry: str, fd: int) -> list[str]:
     """Command line of an interpreter that imports nothing it need not, and runs `entry`."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     code = f"import sys; sys.path.insert(0, {root!r}); from helpers.agent import {entry}; "
-    return [sys.executable, "-I", "-S", "-B", "-c", f"{code}{entry}({fd})"]
+    # What isolation hides of the environment: where byte code is kept, or all is compiled anew.
+    kept = ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
+    return [sys.executable, "-I", "-S", "-B", *kept, "-c", f"{code}{entry}({fd})"]

@@ -19,6 +19,8 @@ from helpers.deadline import Deadline, DeadlineExpired
 from helpers.uapi import CloneFlag
 from helpers.wire import Channel, Hangup
 
+_AHEAD = 2  # one for the next test, and one that is made while that test takes the first
+
 
 class ZygoteDied(AssertionError):
     """The zygote is gone; what it said at its end is in the text."""
@@ -55,38 +57,40 @@ class Zygote:
         )
         theirs.close()
         self._channel = ours.keep()
-        self._ahead: Newborn | None = None
+        self._ahead: list[Newborn] = []
         self.order_ahead()
 
     def order_ahead(self) -> None:
-        """Order the plain child that the next test is likely to want, and do not wait for it.
+        """Order the plain children that the next tests are likely to want, and do not wait.
 
         Called between tests: what a test sees of our children then holds still while it runs.
         """
-        if self._ahead is None:
-            self._ahead = self._order(CloneFlag.NONE)
+        while len(self._ahead) < _AHEAD:
+            self._ahead.append(self._order(CloneFlag.NONE))
 
     def strangers(self, children: set[int]) -> set[int]:
         """Those of our `children` that are not of its making ahead, nor itself."""
-        others = children - {self._process.pid}
-        # Only a child that may be the one on order is worth the wait for the answer.
-        return others - {self._collect_ahead().pid} if others and self._ahead else others
+        others = children - {self._process.pid} - {newborn.pid for newborn in self._ahead}
+        if others:  # some may be those on order, which is worth the wait for the answer
+            self._settle()
+            others -= {newborn.pid for newborn in self._ahead}
+        return others
 
     @property
     def descriptors(self) -> set[int]:
         """Our descriptors that outlive a test."""
         known = {self._channel.fileno(), self.errors.fileno()}
-        return known | {self._ahead.channel.fileno()} if self._ahead else known
+        return known | {newborn.channel.fileno() for newborn in self._ahead}
 
     def child(self, flags: CloneFlag = CloneFlag.NONE) -> Newborn:
         """A child of the calling process in the namespaces that `flags` ask for.
 
         Raises ``OSError`` when the kernel refuses to make it.
         """
-        if flags or self._ahead is None:
+        if flags or not self._ahead:
             self._settle()
             return self._collect(self._order(flags))
-        newborn, self._ahead = self._collect_ahead(), None
+        newborn = self._collect(self._ahead.pop(0))
         newborn.channel.release()
         return newborn
 
@@ -116,10 +120,13 @@ class Zygote:
         try:
             self._settle()
         except (ZygoteDied, OSError):
-            self._ahead = None
-        if self._ahead is not None:
-            self._ahead.channel.close()
-            os.waitpid(self._ahead.pid, 0)
+            pass
+        for newborn in self._ahead:
+            newborn.channel.close()
+        for newborn in self._ahead:
+            if newborn.pid:
+                os.waitpid(newborn.pid, 0)
+        self._ahead.clear()
         self._channel.close()
         self._process.wait()
         self.errors.close()
@@ -147,6 +154,9 @@ class Zygote:
             raise
 
     def _collect(self, ordered: Newborn) -> Newborn:
+        """Wait for the answer, if it was not taken in, in the order of the orders."""
+        if ordered.pid:
+            return ordered
         try:
             return Newborn(self._newborn_pid(ordered.channel), ordered.channel)
         except BaseException:
@@ -170,16 +180,14 @@ class Zygote:
         pid: int = answer.value
         return pid
 
-    def _collect_ahead(self) -> Newborn:
-        assert self._ahead is not None
-        if not self._ahead.pid:
-            self._ahead = self._collect(self._ahead)
-        return self._ahead
-
     def _settle(self) -> None:
-        """Take the answer to an earlier order in, before another is given."""
-        if self._ahead is not None:
-            self._collect_ahead()
+        """Take the answers to earlier orders in, before another is given."""
+        ordered, self._ahead = self._ahead, []
+        try:
+            while ordered:
+                self._ahead.append(self._collect(ordered.pop(0)))
+        finally:
+            self._ahead += ordered
 
     def _died(self) -> ZygoteDied:
         return ZygoteDied(f"the zygote ended ({self._process.wait()}):\n{self.new_errors()}")
