@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import compileall
 import hashlib
-import importlib.util
 import io
 import json
-import marshal
 import os
 import py_compile
 import shutil
@@ -22,9 +20,8 @@ import sysconfig
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from types import CodeType
 
-from vmtest import cache, cpio
+from vmtest import bytecode, cache, cpio
 from vmtest.errors import UserError
 from vmtest.images import Kernel
 
@@ -79,26 +76,21 @@ def _interpreter() -> str:
 
 
 def _add_suite(writer: cpio.Writer) -> None:
-    """The project's files; what pytest does not compile in its own way comes compiled."""
+    """The project's files, and the byte code of its modules."""
     tag = sys.implementation.cache_tag
     for path in _suite_files():
         inside = path.relative_to(PROJECT)
         writer.add(path, f"{SUITE}/{inside}")
         if path.suffix == ".py" and inside.parts[0] in ("helpers", "vmtest"):
-            source = path.read_bytes()
-            code = compile(source, f"{SUITE}/{inside}", "exec", dont_inherit=True)
             cached = f"{SUITE}/{inside.parent}/__pycache__/{path.stem}.{tag}.pyc"
-            writer.file(cached, _bytecode(source, code))
-
-
-def _bytecode(source: bytes, code: CodeType) -> bytes:
-    """A .pyc that is trusted without a look at its source's time (PEP 552)."""
-    return (
-        importlib.util.MAGIC_NUMBER
-        + (1).to_bytes(4, "little")
-        + importlib.util.source_hash(source)
-        + marshal.dumps(code)
-    )
+            writer.file(cached, bytecode.trusted(path.read_bytes(), f"{SUITE}/{inside}"))
+    site = Path(str(metadata.distribution("pytest").locate_file(""))).resolve()
+    for path, source in bytecode.rewritten(PROJECT):
+        for top, inside in ((SITE, site), (SUITE, PROJECT)):
+            if inside in source.parents:
+                place = source.parent.relative_to(inside)
+                writer.add(path, f"{top}/{place}/__pycache__/{path.name}")
+                break
 
 
 def _suite_files() -> Iterator[Path]:

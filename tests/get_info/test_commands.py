@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from helpers import features, features_info, raw_info, targets
+from helpers import features, features_info, features_targets, raw_info, targets
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
@@ -41,15 +41,7 @@ def test_request_that_a_pidfd_does_not_know_is_refused(child: ThreadGroup, comma
 
 
 @pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(
-            kind,
-            id=kind.value,
-            marks=needs(features_info.NAMESPACES_CHECK) if kind is NotAPidfd.NAMESPACE else (),
-        )
-        for kind in NotAPidfd
-    ],
+    "kind", features_targets.kinds((NotAPidfd.NAMESPACE, features_info.NAMESPACES_CHECK))
 )
 def test_other_descriptor_does_not_know_the_request(child: ThreadGroup, kind: NotAPidfd) -> None:
     """Other kinds of descriptors refuse PIDFD_GET_INFO, and none takes it for one of its own.

@@ -13,6 +13,7 @@ from helpers import (
     features,
     features_getfd,
     features_process,
+    features_targets,
     getfd,
     rights,
     syscalls,
@@ -74,7 +75,7 @@ def test_descriptor_that_the_process_has_not_is_unknown(child: ThreadGroup) -> N
                 getfd.copy(pidfd, number)
 
 
-@pytest.mark.parametrize("kind", NotAPidfd, ids=str)
+@pytest.mark.parametrize("kind", features_targets.kinds())
 def test_other_descriptor_is_no_pidfd(kind: NotAPidfd) -> None:
     """In place of a pidfd every other kind of descriptor gives EBADF.
 

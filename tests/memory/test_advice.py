@@ -7,7 +7,15 @@ import mmap
 
 import pytest
 
-from helpers import features, features_getfd, features_process, memory, rights, targets
+from helpers import (
+    features,
+    features_getfd,
+    features_process,
+    features_targets,
+    memory,
+    rights,
+    targets,
+)
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.memory import Page
@@ -35,7 +43,9 @@ SCOPES = pytest.mark.parametrize(
     [
         pytest.param(MADV_COLD, id="MADV_COLD"),
         pytest.param(MADV_PAGEOUT, id="MADV_PAGEOUT"),
-        pytest.param(mmap.MADV_WILLNEED, id="MADV_WILLNEED"),
+        pytest.param(
+            mmap.MADV_WILLNEED, id="MADV_WILLNEED", marks=needs(features_targets.READ_AHEAD)
+        ),
     ],
 )
 def test_hint_is_taken_for_another_process(
@@ -122,7 +132,7 @@ def test_pidfd_of_a_subthread_stands_for_no_process(child: ThreadGroup) -> None:
         memory.advise(thread.pidfd(PidfdFlag.THREAD), page, MADV_COLD)
 
 
-@pytest.mark.parametrize("kind", NotAPidfd, ids=str)
+@pytest.mark.parametrize("kind", features_targets.kinds())
 def test_other_descriptor_is_no_pidfd(kind: NotAPidfd) -> None:
     """In place of a pidfd every other kind of descriptor gives EBADF.
 

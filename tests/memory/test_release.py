@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from helpers import features, memory, targets
+from helpers import features, features_targets, memory, targets
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
@@ -80,7 +80,7 @@ def test_no_flag_is_known(child: ThreadGroup) -> None:
             memory.release(pidfd, 1 << bit)
 
 
-@pytest.mark.parametrize("kind", NotAPidfd, ids=str)
+@pytest.mark.parametrize("kind", features_targets.kinds())
 def test_other_descriptor_is_no_pidfd(kind: NotAPidfd) -> None:
     """In place of a pidfd every other kind of descriptor gives EBADF.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features, features_namespaces, namespaces, rights, targets
+from helpers import features, features_namespaces, features_targets, namespaces, rights, targets
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
@@ -92,9 +92,7 @@ def test_process_that_is_killed_meanwhile_is_entered_or_not_found(
 
 
 @pytest.mark.parametrize(
-    "kind",
-    [kind for kind in NotAPidfd if kind not in (NotAPidfd.NAMESPACE, *targets.ONLY_PATHS)],
-    ids=str,
+    "kind", features_targets.kinds(without=(NotAPidfd.NAMESPACE, *targets.ONLY_PATHS))
 )
 @pytest.mark.parametrize("flags", [CloneFlag.NONE, CloneFlag.NEWNS], ids=str)
 def test_other_descriptor_leads_nowhere(

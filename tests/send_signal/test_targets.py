@@ -13,6 +13,7 @@ from helpers import (
     clone,
     features,
     features_process,
+    features_targets,
     procfs,
     signals,
     sleepers,
@@ -133,7 +134,7 @@ def test_a_recycled_pid_is_not_the_process_that_had_it(opened: Opener) -> None:
     leader.call(send, second.pidfd, 0)
 
 
-@pytest.mark.parametrize("kind", NotAPidfd, ids=str)
+@pytest.mark.parametrize("kind", features_targets.kinds())
 def test_what_is_no_pidfd_is_refused(kind: NotAPidfd) -> None:
     """EBADF for every other descriptor; of those in /proc only /proc/PID will do.
 

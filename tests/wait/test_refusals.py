@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from helpers import features_process, targets
+from helpers import features_process, features_targets, targets
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
@@ -28,7 +28,7 @@ def test_a_process_directory_is_refused() -> None:
             waitid(P_PIDFD, directory.fileno(), os.WEXITED | os.WNOHANG)
 
 
-@pytest.mark.parametrize("kind", NotAPidfd, ids=str)
+@pytest.mark.parametrize("kind", features_targets.kinds())
 def test_what_is_no_pidfd_is_refused(kind: NotAPidfd) -> None:
     """EBADF for every descriptor of another kind.
 
