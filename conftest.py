@@ -16,6 +16,7 @@ if sys.platform != "linux":
 
 from helpers import (
     agent,
+    crash_helper,
     deadline,
     descriptor,
     features,
@@ -110,6 +111,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail a test during which the kernel log reports a warning, a bug or the like",
     )
+    group.addoption(
+        "--own-machine",
+        action="store_true",
+        help="this machine is for tests alone: they may change kernel.core_pattern for a moment",
+    )
     model.add_options(group)
 
 
@@ -130,6 +136,7 @@ def pytest_configure(config: pytest.Config) -> None:
         agent.die_with_parent()  # a worker of xdist, or it would outlive a killed runner by 15 s
     deadline.set_default(config.getoption("deadline"))
     observe.set_quiet_window(config.getoption("quiet_window") / 1000)
+    crash_helper.set_own_machine(config.getoption("own_machine"))
     race_report.register(config)
     known_plugin.register(config)
     if config.getoption("watch_kernel_log"):

@@ -115,6 +115,17 @@ def _trace() -> str:
     return traceback.format_exc()
 
 
+def undo_at_hangup(undo: Callable[[], object]) -> None:
+    """As an order to the zygote: do `undo` even if pytest is killed; compared by its value."""
+    at_hangup.append(undo)
+
+
+def undo_now(undo: Callable[[], object]) -> None:
+    """As an order to the zygote: do what was promised to `undo_at_hangup`."""
+    at_hangup.remove(undo)
+    undo()
+
+
 def die_with_parent() -> None:
     """Let the kernel kill this process when the thread that made it ends."""
     syscalls.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

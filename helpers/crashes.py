@@ -1,10 +1,13 @@
-"""Core dumps that the kernel hands to a socket, where ``kernel.core_pattern`` says ``@/PATH``."""
+"""Core dumps that the kernel hands over.
+
+To a socket, where ``kernel.core_pattern`` says ``@/PATH``; or to a program, see
+`helpers.crash_helper`.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import fcntl
-import functools
 import os
 import resource
 from collections.abc import Callable, Iterator
@@ -12,15 +15,16 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import NamedTuple
 
-from helpers import agent, coredump, process
+from helpers import agent, coredump, crash_helper, process
+from helpers.crash_helper import CORE_PATTERN
 from helpers.deadline import Deadline, wait_until
 from helpers.info import PidfdInfo
+from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.sockets import UnixSocket
 from helpers.uapi import InfoMask
 
 SUID_DUMPABLE = "/proc/sys/fs/suid_dumpable"
-_CORE_PATTERN = "/proc/sys/kernel/core_pattern"
 
 
 class Crash(Enum):
@@ -49,7 +53,7 @@ def suid_dumpable() -> int:
 
 def obstacle() -> str | None:
     """Why no dump can be had on a socket; the pattern of this machine is never changed."""
-    pattern = _read(_CORE_PATTERN)
+    pattern = _read(CORE_PATTERN)
     if not pattern.startswith("@/") or "%" in pattern:
         wanted = "in a machine of its own set kernel.core_pattern=@/PATH"
         return f"core dumps go to {pattern!r}; {wanted}"
@@ -64,7 +68,7 @@ def obstacle() -> str | None:
 
 def obstacle_to_any() -> str | None:
     """Why nobody can dump core here unseen, neither on a socket nor into a file."""
-    return obstacle() if _read(_CORE_PATTERN).startswith("@/") else coredump.obstacle()
+    return obstacle() if _read(CORE_PATTERN).startswith("@/") else coredump.obstacle()
 
 
 def crash(way: Crash) -> None:
@@ -79,7 +83,7 @@ def crash(way: Crash) -> None:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Keep other runs of the suite, as workers of xdist are, from listening at the same time."""
-    with open(_CORE_PATTERN, "rb") as file:
+    with open(CORE_PATTERN, "rb") as file:
 
         def is_ours() -> bool:
             try:
@@ -92,36 +96,41 @@ def _alone() -> Iterator[None]:
         yield
 
 
+class Taker(Enum):
+    """To what the kernel can hand a core dump."""
+
+    SOCKET = "a socket"
+    HELPER = "a helper"
+
+    def __str__(self) -> str:
+        return self.value
+
+
 @contextmanager
-def receiver() -> Iterator[Receiver]:
-    """Listen where the kernel hands its dumps to, until the block ends."""
-    path = _read(_CORE_PATTERN)[1:]
+def receiver(taker: Taker = Taker.SOCKET) -> Iterator[Receiver]:
+    """Take what the kernel hands to `taker`, until the block ends."""
     with _alone():
-        process.zygote().call(_answer_for, path)
+        if taker is Taker.HELPER:
+            with UnixSocket.listen() as listener, crash_helper.installed(listener.address):
+                yield Receiver(listener, taker)
+            return
+        removal = _Removal(_read(CORE_PATTERN)[1:])
+        process.zygote().call(agent.undo_at_hangup, removal)
         try:
-            with UnixSocket.listen(path) as listener:
-                yield Receiver(listener)
+            with UnixSocket.listen(removal.path) as listener:
+                yield Receiver(listener, taker)
         finally:
-            process.zygote().call(_remove, path)
+            process.zygote().call(agent.undo_now, removal)
 
 
-_removals: dict[str, Callable[[], object]] = {}
+class _Removal(NamedTuple):
+    """Called, it removes a socket, so that none is left over when pytest is killed."""
 
+    path: str
 
-def _answer_for(path: str) -> None:
-    """Let the zygote remove the socket, so that none is left over when pytest is killed."""
-    _removals[path] = removal = functools.partial(_remove_if_there, path)
-    agent.at_hangup.append(removal)
-
-
-def _remove_if_there(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)
-
-
-def _remove(path: str) -> None:
-    agent.at_hangup.remove(_removals.pop(path))
-    _remove_if_there(path)
+    def __call__(self) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(self.path)
 
 
 @contextmanager
@@ -132,7 +141,7 @@ def unkept(child: ThreadGroup) -> Iterator[Callable[[], None]]:
     the cause of the dump is there, before anybody waits for its end.
     """
     child.leader.call(coredump.allow_in_private, os.geteuid(), os.getegid())
-    if _read(_CORE_PATTERN).startswith("@"):
+    if _read(CORE_PATTERN).startswith("@"):
         with receiver() as listening:
             yield listening.discard
     else:
@@ -143,6 +152,7 @@ class Receiver(NamedTuple):
     """Listens for dumps."""
 
     listener: UnixSocket
+    taker: Taker
 
     def discard(self) -> None:
         """Take the next dump, and look at nothing."""
@@ -152,8 +162,14 @@ class Receiver(NamedTuple):
     def dump(self) -> Dump:
         """Take the next dump, ask about the process that makes it, and read it to its end."""
         with self.listener.accept(Deadline(), "a core dump") as connection:
-            with connection.peer_pidfd() as pidfd:
+            with self._pidfd(connection) as pidfd:
                 info = pidfd.info(InfoMask.COREDUMP)
-            connection.drain(Deadline())
+            if self.taker is Taker.SOCKET:
+                connection.drain(Deadline())
         assert info.pid is not None
         return Dump(info.pid, info)
+
+    def _pidfd(self, connection: UnixSocket) -> Pidfd:
+        if self.taker is Taker.SOCKET:
+            return connection.peer_pidfd()
+        return Pidfd(connection.receive_descriptor(), "dumping process")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from helpers import crashes
+from helpers import crash_helper, crashes
 from helpers.features import Absent, Feature, Forbidden, Present, Verdict, _errno, _judge
 from helpers.kernel import Version
 from helpers.sockets import UnixSocket
@@ -42,6 +42,11 @@ def _probe_dump() -> Verdict:
     return Forbidden(obstacle) if obstacle else Present()
 
 
+def _probe_helper() -> Verdict:
+    obstacle = crash_helper.obstacle()
+    return Forbidden(obstacle) if obstacle else Present()
+
+
 PEERPIDFD = Feature("SO_PEERPIDFD", Version(6, 5), _probe_peer)
 PASSPIDFD = Feature("SO_PASSPIDFD and SCM_PIDFD", Version(6, 5), _probe_pass)
 PASS_RESTRICTED = Feature(
@@ -55,5 +60,11 @@ DUMP_SOCKET = Feature(
     "core dumps on a socket",
     Version(6, 16),
     _probe_dump,
+    ("COREDUMP", "ELF_CORE", "FILE_LOCKING"),
+)
+DUMP_HELPER = Feature(
+    "core dumps to a helper that is given a pidfd",
+    Version(6, 16),
+    _probe_helper,
     ("COREDUMP", "ELF_CORE", "FILE_LOCKING"),
 )

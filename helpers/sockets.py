@@ -151,6 +151,12 @@ class UnixSocket(Descriptor):
                 pidfd = Pidfd(number, "sender's process")
         return Received(text, bool(told & socket.MSG_CTRUNC), pidfd, pid)
 
+    def receive_descriptor(self) -> int:
+        """The descriptor that comes with the next message, ``SCM_RIGHTS``."""
+        self._await_input(Deadline(), "a descriptor")
+        (number,) = socket.recv_fds(self._socket, 64, 1, socket.MSG_CMSG_CLOEXEC)[1]
+        return number
+
     def drain(self, deadline: Deadline) -> None:
         """Read on until the other end closes."""
         while True:

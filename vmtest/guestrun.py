@@ -18,7 +18,7 @@ from vmtest.results import KernelResult
 
 ORDINARY_USER = 1000
 PYTEST = ("-p", "vmtest.guest.reporter", "-p", "no:cacheprovider", "--color=no",
-          "--watch-kernel-log")  # fmt: skip
+          "--watch-kernel-log", "--own-machine")  # fmt: skip
 _TAIL = 25
 
 

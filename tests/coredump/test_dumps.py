@@ -1,7 +1,8 @@
 """PIDFD_INFO_COREDUMP tells of a crashed process that it dumped core, and why.
 
-Only a dump on a socket is told of in user space's sight, which is for the machine to set up:
-``kernel.core_pattern=@/PATH``. A dump into a file leaves no trace in a pidfd.
+Only a dump that is handed over is told of, which is for the machine to set up: on a socket by
+``kernel.core_pattern=@/PATH``, to a helper by ``--own-machine``. A dump into a file leaves no trace
+in a pidfd.
 """
 
 from __future__ import annotations
@@ -11,13 +12,22 @@ import signal
 import pytest
 
 from helpers import crashes, features_info, features_sockets, kernel, raw_info
-from helpers.crashes import Crash
+from helpers.crashes import Crash, Taker
 from helpers.gating import needs
 from helpers.info import Killed
 from helpers.process import ThreadGroup
 from helpers.uapi import SEGV_MAPERR, SI_TKILL, CoredumpMask, InfoMask
 
-pytestmark = needs(features_info.COREDUMP, features_sockets.DUMP_SOCKET)
+pytestmark = [
+    needs(features_info.COREDUMP),
+    pytest.mark.parametrize(
+        "taker",
+        [
+            pytest.param(Taker.SOCKET, marks=needs(features_sockets.DUMP_SOCKET), id="socket"),
+            pytest.param(Taker.HELPER, marks=needs(features_sockets.DUMP_HELPER), id="helper"),
+        ],
+    ),
+]
 
 CRASHES = pytest.mark.parametrize(
     ("way", "number", "code"),
@@ -30,13 +40,13 @@ CRASHES = pytest.mark.parametrize(
 
 @CRASHES
 def test_receiver_of_a_dump_is_told_the_signal_and_its_code(
-    child: ThreadGroup, way: Crash, number: int, code: int
+    child: ThreadGroup, taker: Taker, way: Crash, number: int, code: int
 ) -> None:
     """While a process dumps core its pidfd tells that, as whom, the signal and its si_code.
 
     Beyond the C suite, which has it in another directory.
     """
-    with crashes.receiver() as receiver:
+    with crashes.receiver(taker) as receiver:
         child.leader.begin(crashes.crash, way)
         dump = receiver.dump()
     assert dump.pid == child.pid
@@ -47,12 +57,12 @@ def test_receiver_of_a_dump_is_told_the_signal_and_its_code(
         assert dump.info.coredump_code == code
 
 
-def test_subthread_that_crashes_dumps_its_process(child: ThreadGroup) -> None:
+def test_subthread_that_crashes_dumps_its_process(child: ThreadGroup, taker: Taker) -> None:
     """The pidfd that a dump is told by is of the process, whichever of its threads crashes.
 
     Beyond the C suite.
     """
-    with crashes.receiver() as receiver:
+    with crashes.receiver(taker) as receiver:
         child.spawn_thread().begin(crashes.crash, Crash.FAULT)
         dump = receiver.dump()
     assert dump.pid == child.pid
@@ -62,14 +72,14 @@ def test_subthread_that_crashes_dumps_its_process(child: ThreadGroup) -> None:
 
 @CRASHES
 def test_dump_is_told_after_the_reap(
-    child: ThreadGroup, way: Crash, number: int, code: int
+    child: ThreadGroup, taker: Taker, way: Crash, number: int, code: int
 ) -> None:
     """What was told during the dump is told of the reaped process, beside its end.
 
     Beyond the C suite, which has it in another directory.
     """
     pidfd = child.pidfd()
-    with crashes.receiver() as receiver:
+    with crashes.receiver(taker) as receiver:
         child.leader.begin(crashes.crash, way)
         dump = receiver.dump()
     assert child.reap() == Killed(number, core_dumped=True)
@@ -85,14 +95,16 @@ def test_dump_is_told_after_the_reap(
 
 @needs(features_info.SUPPORTED_MASK)
 @pytest.mark.parametrize("bit", [InfoMask.COREDUMP_SIGNAL, InfoMask.COREDUMP_CODE], ids=str)
-def test_bit_of_a_dump_is_supported_and_answered(child: ThreadGroup, bit: InfoMask) -> None:
+def test_bit_of_a_dump_is_supported_and_answered(
+    child: ThreadGroup, taker: Taker, bit: InfoMask
+) -> None:
     """A kernel that claims to tell the signal, or its code, tells it of a process that dumped.
 
     Beyond the C suite, which reads the claim and the answer in different places.
     """
     pidfd = child.pidfd()
     claimed = bit in raw_info.supported(pidfd)
-    with crashes.receiver() as receiver:
+    with crashes.receiver(taker) as receiver:
         child.leader.begin(crashes.crash, Crash.ABORT)
         receiver.dump()
     child.reap()
