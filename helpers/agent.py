@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
-from helpers import syscalls
+from helpers import syscalls, syscalls_clone
 from helpers.descriptor import Descriptor
 from helpers.image import make_echo
 from helpers.uapi import PR_SET_PDEATHSIG
@@ -133,7 +133,7 @@ def die_with_parent() -> None:
 
 def fork(channel: Channel, flags: int, exit_signal: int) -> int:
     """Make a child that takes orders on `channel`; gives its pid as this namespace has it."""
-    pid = syscalls.fork_with(flags, exit_signal)
+    pid = syscalls_clone.fork_with(flags, exit_signal)
     if pid:
         return pid
     live(channel)

@@ -6,10 +6,11 @@ import ctypes
 import os
 import signal
 
-from helpers import agent, journal, syscalls
+from helpers import agent, journal, syscalls, syscalls_clone
 from helpers.deadline import Deadline
 from helpers.pidfd import Pidfd
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
+from helpers.thread import Thread
 from helpers.uapi import P_PID, WALL, CloneArgs, CloneFlag
 from helpers.wire import Channel
 
@@ -58,7 +59,7 @@ def _bear(
 def _make(channel: Channel, hand: Channel | None, flags: CloneFlag, exit_signal: int) -> int:
     slot = ctypes.c_int(-1)
     address = ctypes.addressof(slot) if hand else 0
-    pid = syscalls.clone3(CloneArgs(flags=flags, exit_signal=exit_signal, pidfd=address))
+    pid = syscalls_clone.clone3(CloneArgs(flags=flags, exit_signal=exit_signal, pidfd=address))
     if not pid:
         agent.live(channel)
     if hand:
@@ -73,13 +74,13 @@ def ask(flags: CloneFlag, exit_signal: int = 0) -> None:
     EFAULT says that the kernel took all `flags`; it looks at them first. Without PIDFD in
     `flags` a child may come to be, and ends at once.
     """
-    if not syscalls.clone3(CloneArgs(flags=flags, exit_signal=exit_signal)):
+    if not syscalls_clone.clone3(CloneArgs(flags=flags, exit_signal=exit_signal)):
         os._exit(agent.BUG)
 
 
 def hold_in_fork(channel: Channel, pidfd: Pidfd) -> int:
     """Make a child by ``fork`` that inherits `pidfd` and takes orders on `channel`."""
-    pid = syscalls.fork_with(CloneFlag.NONE, signal.SIGCHLD)
+    pid = syscalls_clone.fork_with(CloneFlag.NONE, signal.SIGCHLD)
     if not pid:
         agent.live(channel, pidfd)
     return pid

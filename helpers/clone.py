@@ -18,7 +18,7 @@ import traceback
 from enum import Enum
 from typing import NamedTuple, NoReturn
 
-from helpers import agent, procfs, syscalls
+from helpers import agent, procfs, syscalls_clone
 from helpers.deadline import wait_until
 from helpers.pidfd import Pidfd
 from helpers.uapi import CloneArgs, CloneFlag, PidfdFlag
@@ -55,13 +55,13 @@ def process(
     maker = os.getpid()
     tid = ctypes.c_int(0)
     if call is Call.CLONE:
-        pid, fd = syscalls.fork_with_pidfd(flags, exit_signal)
+        pid, fd = syscalls_clone.fork_with_pidfd(flags, exit_signal)
     else:
         slot = ctypes.c_int(-1)
         args = CloneArgs(flags=flags, exit_signal=exit_signal, pidfd=ctypes.addressof(slot))
         if CloneFlag.PARENT_SETTID in flags:
             args.parent_tid = ctypes.addressof(tid)
-        pid, fd = syscalls.clone3(args), slot.value
+        pid, fd = syscalls_clone.clone3(args), slot.value
     if pid == 0:
         _live(maker, status)
     return _made(pid, fd, tid.value)
@@ -77,7 +77,7 @@ def process_with_one_address(flags: CloneFlag = CloneFlag.NONE) -> Made:
         pidfd=ctypes.addressof(slot),
         parent_tid=ctypes.addressof(slot),
     )
-    pid = syscalls.clone3(args)
+    pid = syscalls_clone.clone3(args)
     if pid == 0:
         _live(maker, None)
     return _made(pid, slot.value)
@@ -86,7 +86,7 @@ def process_with_one_address(flags: CloneFlag = CloneFlag.NONE) -> Made:
 def process_without_address() -> None:
     """Ask ``clone3`` for a pidfd and give no address to store it at."""
     maker = os.getpid()
-    pid = syscalls.clone3(CloneArgs(flags=CloneFlag.PIDFD, exit_signal=signal.SIGCHLD))
+    pid = syscalls_clone.clone3(CloneArgs(flags=CloneFlag.PIDFD, exit_signal=signal.SIGCHLD))
     if pid == 0:
         _live(maker, None)
 
@@ -120,7 +120,7 @@ def process_with_pid(pid: int) -> Made:
         set_tid=ctypes.addressof(wanted),
         set_tid_size=1,
     )
-    made = syscalls.clone3(args)
+    made = syscalls_clone.clone3(args)
     if made == 0:
         _live(maker, None)
     return _made(made, slot.value)
@@ -139,7 +139,7 @@ def thread(flags: CloneFlag = CloneFlag.PIDFD) -> Made:
     signal.signal(signal.SIGUSR1, _return_from_pause)
     before = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals() - {signal.SIGUSR1})
     try:
-        tid, fd = syscalls.start("pause", 0, _THREAD | flags, top)
+        tid, fd = syscalls_clone.start("pause", 0, _THREAD | flags, top)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before | {signal.SIGUSR1})
     # A signal that comes before the thread sleeps would be over when it does.

@@ -5,7 +5,17 @@ from __future__ import annotations
 import errno
 import os
 
-from helpers import clone, credentials, memory, process, procfs, signals, syscalls, victims
+from helpers import (
+    clone,
+    credentials,
+    memory,
+    process,
+    procfs,
+    signals,
+    syscalls,
+    syscalls_clone,
+    victims,
+)
 from helpers.features import (
     Absent,
     Feature,
@@ -55,7 +65,7 @@ def _probe_hup() -> Verdict:
 
 def _probe_clone3() -> Verdict:
     # A call that the kernel refuses before it makes anything.
-    error = _errno(lambda: syscalls.clone3(CloneArgs(flags=CloneFlag.DETACHED)))
+    error = _errno(lambda: syscalls_clone.clone3(CloneArgs(flags=CloneFlag.DETACHED)))
     if error == errno.EINVAL:
         return Present()
     if error == errno.ENOSYS and procfs.status("self").get("Seccomp") == "2":

@@ -10,7 +10,7 @@ import signal
 import sys
 import traceback
 
-from helpers import agent, syscalls
+from helpers import agent, syscalls, syscalls_clone
 from helpers.attempts import Attempts
 from helpers.autoreap import AUTOKILL
 from helpers.deadline import Deadline
@@ -58,7 +58,7 @@ def close_against_heir(stage: Stage) -> Rounds:
 def _start() -> tuple[int, int]:
     """A child that sleeps, and its pidfd."""
     slot = ctypes.c_int(-1)
-    pid = syscalls.clone3(CloneArgs(flags=AUTOKILL, pidfd=ctypes.addressof(slot)))
+    pid = syscalls_clone.clone3(CloneArgs(flags=AUTOKILL, pidfd=ctypes.addressof(slot)))
     if pid:
         return pid, slot.value
     try:

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn, Optional
 
-from helpers import agent, attempts, deadline, rights, syscalls
+from helpers import agent, attempts, deadline, rights, syscalls_clone
 from helpers.attempts import Attempts
 from helpers.race_board import Board, Subject
 from helpers.scenes import Rounds, Scene, Stage, Victim
@@ -242,7 +242,7 @@ class _Worker:
         self, board: Board, family: Family, index: int, observer: MakeObserver, cpu: int
     ) -> None:
         self._out, into = os.pipe2(os.O_CLOEXEC)
-        self._pid = syscalls.fork_with(CloneFlag.FILES, signal.SIGCHLD)
+        self._pid = syscalls_clone.fork_with(CloneFlag.FILES, signal.SIGCHLD)
         if not self._pid:
             _work(board, family, index, observer, cpu, into)
 

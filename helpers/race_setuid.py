@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from helpers import agent, syscalls
+from helpers import agent, syscalls, syscalls_clone
 from helpers.features import Absent, Feature, Forbidden, Present, Verdict
 from helpers.image import make_echo
 from helpers.kernel import Version
@@ -83,7 +83,7 @@ def become_root_by_exec(stage: Stage, path: str) -> Rounds:
 
 def start(path: str, read: int, told: int) -> int:
     """A process that executes `path` when it is told to by a byte, and there reads on."""
-    pid = syscalls.fork_with(CloneFlag.NONE, signal.SIGCHLD)
+    pid = syscalls_clone.fork_with(CloneFlag.NONE, signal.SIGCHLD)
     if pid:
         return pid
     try:

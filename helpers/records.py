@@ -8,7 +8,7 @@ from functools import cache
 from helpers import procfs
 from helpers.info import Outcome, PidfdInfo
 from helpers.pidfd import Pidfd
-from helpers.process import Thread
+from helpers.thread import Thread
 from helpers.uapi import InfoMask
 
 

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from helpers import agent, procfs, syscalls
+from helpers import agent, procfs, syscalls, syscalls_clone
 from helpers.deadline import Deadline, wait_until
 from helpers.image import make_echo, make_exec_chain
 from helpers.scenes import Rounds, Stage, Victim
@@ -128,7 +128,7 @@ def _exec_in_thread(target: int | str, gate: int, leader_exits: bool) -> NoRetur
 
 def _fork(live: Callable[[], NoReturn]) -> int:
     """A child that runs `live`."""
-    pid = syscalls.fork_with(CloneFlag.NONE, signal.SIGCHLD)
+    pid = syscalls_clone.fork_with(CloneFlag.NONE, signal.SIGCHLD)
     if pid:
         return pid
     try:

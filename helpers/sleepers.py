@@ -7,7 +7,7 @@ import os
 from helpers import procfs, syscalls
 from helpers.deadline import Deadline, wait_until
 from helpers.pidfd import Pidfd
-from helpers.process import Order, Thread
+from helpers.thread import Order, Thread
 
 
 def begin_poll(poller: Thread, pidfd: Pidfd) -> Order:

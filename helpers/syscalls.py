@@ -15,15 +15,11 @@ import select
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from helpers.uapi import ABI, MACHINE, CloneArgs, CloneFlag, Iovec, PollFd, Siginfo
+from helpers.uapi import ABI, MACHINE, Iovec, PollFd, Siginfo
 
 # ctypes.CDLL drops the interpreter lock during a call, PyDLL would keep it: a leader that exits
 # alone by `syscall(SYS_exit)` must not take the lock of its subthreads with it.
 _libc: Final = ctypes.CDLL(None, use_errno=True)
-_python: Final = ctypes.pythonapi
-# A fork must keep the lock: taken by another thread in the meantime, it is never released in the
-# child, where that thread is not.
-_locked_libc: Final = ctypes.PyDLL(None, use_errno=True)
 
 # Numbers from v5.1 on are the same everywhere but on alpha and MIPS, which add an offset.
 _OFFSET: Final = {"alpha": 110, "mips": 4000, "mips64": 5000}.get(MACHINE, 0)
@@ -82,7 +78,7 @@ _NR_RT_SIGTIMEDWAIT: Final = {
     "ppc64le": 176,
 }.get(ABI, 137)
 
-_libc.syscall.restype = _locked_libc.syscall.restype = ctypes.c_long
+_libc.syscall.restype = ctypes.c_long
 
 
 def _arg(value: int | None) -> ctypes.c_long:
@@ -162,13 +158,6 @@ def mount(source: str, target: str, kind: str, flags: int = 0) -> None:
     """``mount(2)`` without options."""
     texts = (ctypes.c_char_p(os.fsencode(text)) for text in (source, target, kind))
     _check(int(_libc.mount(*texts, ctypes.c_ulong(flags), None)))
-
-
-def drop_capabilities() -> None:
-    """``capset(2)`` of none, for the calling thread; its ids stay."""
-    # The header of version 3, and three sets of 64 bits in halves: all empty.
-    header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-    _check(int(_libc.capset(header, sets)))
 
 
 def fstatfs_type(fd: int) -> int:
@@ -272,68 +261,6 @@ def exit_thread(status: int) -> NoReturn:
     """``_exit(2)`` of the kernel: ends the calling thread alone, without libc's exit_group."""
     syscall(_NR_EXIT, status)
     raise AssertionError("the kernel returned from exit")
-
-
-def fork_with(flags: int, exit_signal: int) -> int:
-    """``fork(2)`` with clone `flags`: 0 in the child, its pid in the parent.
-
-    By the old ``clone`` call, which container runtimes allow where they refuse ``clone3``. The
-    interpreter is told as a fork is: both halves go on in Python. The caller must be ready to
-    end the child by ``os._exit``.
-    """
-    return _fork_by(_NR_CLONE, *_clone_words(flags, exit_signal), 0, 0, 0, flags=flags)
-
-
-def fork_with_pidfd(flags: int, exit_signal: int) -> tuple[int, int]:
-    """`fork_with` that gives a pidfd of the child too, -1 if `flags` ask for none.
-
-    The old call has no argument of its own for it: it is stored where the tid would be.
-    """
-    pidfd = ctypes.c_int(-1)
-    words = (*_clone_words(flags, exit_signal), ctypes.addressof(pidfd), 0, 0)
-    return _fork_by(_NR_CLONE, *words, flags=flags), pidfd.value
-
-
-def clone3(args: CloneArgs) -> int:
-    """``clone3(2)``, v5.3, without a new stack: otherwise as `fork_with`."""
-    words = (ctypes.addressof(args), ctypes.sizeof(args))
-    return _fork_by(NR_CLONE3, *words, flags=args.flags)
-
-
-def _clone_words(flags: int, exit_signal: int) -> tuple[int, int]:
-    # The stack comes first on s390; it is 0, and nothing behind it is used without flags.
-    word = flags | exit_signal
-    return (0, word) if MACHINE.startswith("s390") else (word, 0)
-
-
-def _fork_by(number: int, *words: int, flags: int) -> int:
-    _python.PyOS_BeforeFork()
-    pid = int(_locked_libc.syscall(ctypes.c_long(number), *map(_arg, words)))
-    if pid == 0:
-        _python.PyOS_AfterFork_Child()
-        return 0
-    error = ctypes.get_errno()
-    _python.PyOS_AfterFork_Parent()
-    if pid < 0:
-        raise OSError(error, f"clone({CloneFlag(flags)}): {os.strerror(error)}")
-    return pid
-
-
-def start(
-    entry: str, argument: int, flags: int, stack_top: int, exit_signal: int = 0
-) -> tuple[int, int]:
-    """A task that calls libc's function `entry`, not Python, and ends with what that returns.
-
-    By libc's ``clone``; gives its tid and its pidfd or -1. With CLONE_VM it shares the
-    thread-local storage of the caller, which `entry` must leave alone: ``pause``, ``sleep`` and
-    ``_exit`` do, while libc knows of one thread only.
-    """
-    pidfd = ctypes.c_int(-1)
-    function = ctypes.cast(getattr(_libc, entry), ctypes.c_void_p)
-    stack = ctypes.c_void_p(stack_top)
-    word = ctypes.c_int(ctypes.c_int32(flags | exit_signal).value)
-    tail = (ctypes.c_void_p(argument), ctypes.byref(pidfd), None, None)
-    return _check(int(_libc.clone(function, stack, word, *tail))), pidfd.value
 
 
 def sigtimedwait(signal: int) -> Siginfo:

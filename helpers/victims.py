@@ -11,7 +11,7 @@ import mmap
 import os
 import signal
 
-from helpers import syscalls
+from helpers import syscalls_clone
 from helpers.info import Outcome, decode_waitid
 from helpers.uapi import P_PID, WALL, CloneFlag
 
@@ -42,15 +42,15 @@ class Stack:
 
     def thread(self, microseconds: int) -> tuple[int, int]:
         """A thread of the caller that exits with status 0 after a while; its tid and pidfd."""
-        return syscalls.start("usleep", microseconds, _THREAD | CloneFlag.PIDFD, self._top)
+        return syscalls_clone.start("usleep", microseconds, _THREAD | CloneFlag.PIDFD, self._top)
 
     def sleeping_thread(self) -> int:
         """A thread of the caller that outlives it; its tid."""
-        return syscalls.start("sleep", LONGEST, _THREAD, self._top)[0]
+        return syscalls_clone.start("sleep", LONGEST, _THREAD, self._top)[0]
 
     def _process(self, entry: str, argument: int, flags: CloneFlag = CloneFlag.NONE) -> int:
         flags |= CloneFlag.VM
-        return syscalls.start(entry, argument, flags, self._top, signal.SIGCHLD)[0]
+        return syscalls_clone.start(entry, argument, flags, self._top, signal.SIGCHLD)[0]
 
 
 def choose_next_pid(pid: int) -> None:

@@ -115,18 +115,24 @@ class Zygote:
         self._reported += len(said)
         return said.decode(errors="replace")
 
-    def stop(self) -> None:
-        """End the zygote and the waiting child, and reap both."""
+    def drop_ahead(self) -> None:
+        """End the children made ahead: once the zygote is changed, they are not like it."""
         try:
             self._settle()
+        finally:
+            ended, self._ahead = self._ahead, []
+            for newborn in ended:
+                newborn.channel.close()
+            for newborn in ended:
+                if newborn.pid:
+                    os.waitpid(newborn.pid, 0)
+
+    def stop(self) -> None:
+        """End the zygote and the waiting children, and reap all."""
+        try:
+            self.drop_ahead()
         except (ZygoteDied, OSError):
             pass
-        for newborn in self._ahead:
-            newborn.channel.close()
-        for newborn in self._ahead:
-            if newborn.pid:
-                os.waitpid(newborn.pid, 0)
-        self._ahead.clear()
         self._channel.close()
         self._process.wait()
         self.errors.close()

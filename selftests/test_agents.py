@@ -21,7 +21,8 @@ from helpers.descriptor import open_file
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.info import Exited, Killed
-from helpers.process import ChildFailed, ThreadGroup
+from helpers.process import ThreadGroup
+from helpers.thread import ChildFailed
 from helpers.uapi import CloneFlag
 from helpers.wire import Channel
 

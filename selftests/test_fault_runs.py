@@ -12,7 +12,8 @@ import pytest
 from helpers import procfs, syscalls
 from helpers.deadline import DeadlineExpired
 from helpers.expect import refused
-from helpers.process import ChildFailed, spawn
+from helpers.process import spawn
+from helpers.thread import ChildFailed
 from helpers.uapi import P_PIDFD
 from selftests.faults import boundary, catalogue, expected
 from selftests.faults.__main__ import main, run, table

@@ -11,12 +11,12 @@ import pytest
 
 from helpers import features, process, race_driver, race_rules, races, scenes, scenes_exec
 from helpers.gating import needs
-from helpers.process import ChildFailed
 from helpers.race_board import Board, Subject
 from helpers.race_driver import Report, Seen, Story
 from helpers.race_observers import SENT, THE_TASK, Poll, Refusal, Told
 from helpers.races import Race
 from helpers.scenes import Stage
+from helpers.thread import ChildFailed
 from helpers.uapi import PID_MAX_LIMIT, PollEvent
 from selftests.runner import Project
 
@@ -138,11 +138,11 @@ def test_a_race_needs_no_second_cpu() -> None:
     zygote = process.zygote()
     zygote.call(os.sched_setaffinity, 0, usable[:1])
     try:
-        process.spawn()  # the one that was made ahead
+        zygote.drop_ahead()
         report = races.play(scenes.end_and_reap, Poll, Poll).report
     finally:
         zygote.call(os.sched_setaffinity, 0, usable)
-        process.spawn()
+        zygote.drop_ahead()
     assert report.cpus == (usable[0],) * 3
     assert report.rounds >= 1
 

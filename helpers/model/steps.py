@@ -21,7 +21,8 @@ from helpers.model.settling import Settling
 from helpers.model.spec import Kernel
 from helpers.model.tasks import Group, Namespace, Pidfd, Report, Sigchld, Task
 from helpers.pidfd import Pidfd as RealPidfd
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
+from helpers.thread import Thread
 from helpers.uapi import P_PID, PR_SET_CHILD_SUBREAPER, CloneFlag, InfoMask, PidfdFlag
 
 Step = TypeVar("Step", bound=Callable[..., Any])

@@ -16,11 +16,12 @@ from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any, NoReturn
 
-from helpers import syscalls, syscalls_access
+from helpers import syscalls, syscalls_access, syscalls_clone
 
 Real = Callable[..., Any]
 Broken = Callable[..., Any]
 
+_MODULES = (syscalls, syscalls_access, syscalls_clone)
 _PLACES: dict[str, Any] = {
     "os": os,
     "select": select,
@@ -60,7 +61,7 @@ def wrap(name: str, broken: Broken) -> None:
         instead.__module__ = place  # by which it travels to a child
         replace(owner, short, instead)
         return
-    module = syscalls if hasattr(syscalls, name) else syscalls_access
+    module = next(module for module in _MODULES if hasattr(module, name))
     rewrite(module, getattr(module, name), broken)
 
 

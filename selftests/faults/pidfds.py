@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from helpers import procfs, syscalls
+from helpers import procfs, syscalls, syscalls_clone
 from helpers.uapi import PidfdFlag
 
 
@@ -89,7 +89,7 @@ def kept_on_exec(fd: int) -> int:
 
 def of_another() -> int:
     """A pidfd of a task that no test knows: one that is reaped, and takes no signals."""
-    pid = syscalls.fork_with(0, 17)
+    pid = syscalls_clone.fork_with(0, 17)
     if not pid:
         os._exit(0)
     fd = syscalls.syscall(syscalls.NR_PIDFD_OPEN, pid, 0)

@@ -18,7 +18,7 @@ import pytest
 
 from helpers import features, process, records
 from helpers.deadline import DeadlineExpired
-from helpers.process import ChildFailed
+from helpers.thread import ChildFailed
 from selftests.faults import catalogue, expected
 from selftests.faults.catalogue import FAULTS, Fault
 
@@ -99,7 +99,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     fault = item.stash[_FAULT]
     if fault != _loaded:
         process.zygote().call(catalogue.put, fault.name)
-        process.spawn()  # the one that was made ahead, of sound parts
+        process.zygote().drop_ahead()
         process.end_all()
         _loaded = fault
 

@@ -20,7 +20,8 @@ from helpers.features_process import CLONE3
 from helpers.gating import needs
 from helpers.observe import Watcher
 from helpers.pidfd import Pidfd
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
+from helpers.thread import Thread
 from helpers.uapi import PR_SET_PDEATHSIG, InfoMask, PidfdFlag, PollEvent
 from helpers.wire import Channel
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import autoreap, features, syscalls
+from helpers import autoreap, features
 from helpers.autokill import assert_killed
 from helpers.autoreap import AUTOKILL, bear
 from helpers.expect import refused
@@ -15,6 +15,8 @@ from helpers.features_autoreap import AUTOKILL as HAS_AUTOKILL
 from helpers.features_process import CLONE3
 from helpers.gating import needs
 from helpers.process import ThreadGroup
+from helpers.rights import EVERY_CAPABILITY
+from helpers.syscalls_access import drop_capabilities
 from helpers.uapi import CloneFlag
 
 pytestmark = needs(CLONE3, HAS_AUTOKILL, features.INFO_EXIT)
@@ -49,7 +51,7 @@ def test_child_that_could_gain_rights_needs_a_privilege(child: ThreadGroup) -> N
     Port of autokill_requires_cap_sys_admin (pidfd_autoreap_test.c), which fails on kernels that do
     not know the flag, and has no control.
     """
-    child.leader.call(syscalls.drop_capabilities)
+    child.leader.call(drop_capabilities, EVERY_CAPABILITY)
     with refused(errno.EPERM):
         child.leader.call(autoreap.ask, AUTOKILL & ~CloneFlag.NNP)
     made, pidfd = bear(child.leader, AUTOKILL)

@@ -22,8 +22,9 @@ from helpers.gating import needs
 from helpers.info import Exited, Killed, Outcome, decode_waitid
 from helpers.observe import Watcher
 from helpers.pidfd import Pidfd
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
 from helpers.sleepers import begin_waitid
+from helpers.thread import Thread
 from helpers.uapi import PR_SET_PDEATHSIG, WALL, CloneFlag, InfoMask, PidfdFlag, PollEvent
 
 pytestmark = needs(CLONE3, HAS_AUTOREAP, features.INFO_EXIT)

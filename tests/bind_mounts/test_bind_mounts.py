@@ -20,7 +20,10 @@ from helpers.features_process import SEND_SIGNAL
 from helpers.gating import needs
 from helpers.info import Killed
 from helpers.pidfd import Pidfd
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
+from helpers.rights import EVERY_CAPABILITY
+from helpers.syscalls_access import drop_capabilities
+from helpers.thread import Thread
 from helpers.uapi import CloneFlag, InfoMask, PidfdFlag
 
 pytestmark = needs(PIDFS)
@@ -156,6 +159,6 @@ def test_mounting_needs_a_privilege(mounter: Thread, child: ThreadGroup) -> None
     Beyond the C suite.
     """
     pidfd: Pidfd = child.pidfd()
-    mounter.call(syscalls.drop_capabilities)
+    mounter.call(drop_capabilities, EVERY_CAPABILITY)
     with refused(errno.EPERM):
         mounter.call(filesystem.clone_mount, pidfd)

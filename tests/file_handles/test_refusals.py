@@ -17,6 +17,8 @@ from helpers.filesystem import Handle
 from helpers.gating import needs
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
+from helpers.rights import EVERY_CAPABILITY
+from helpers.syscalls_access import drop_capabilities
 from helpers.uapi import (
     AT_FDCWD,
     FD_PIDFS_ROOT,
@@ -101,7 +103,7 @@ def test_other_file_systems_need_a_privilege(child: ThreadGroup, anchor: str) ->
     """
     pidfd = child.pidfd()
     handle = filesystem.handle_of(pidfd)
-    child.leader.call(syscalls.drop_capabilities)
+    child.leader.call(drop_capabilities, EVERY_CAPABILITY)
     with refused(errno.EPERM):
         if anchor == "working directory":
             child.leader.call(filesystem.open_handle, AT_FDCWD, handle)

@@ -14,7 +14,8 @@ from helpers.gating import needs
 from helpers.info import Exited, Killed, Outcome, decode_waitid
 from helpers.observe import Watcher
 from helpers.pidfd import Pidfd
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
+from helpers.thread import Thread
 from helpers.uapi import PidfdFlag, PollEvent
 
 pytestmark = needs(features.PIDFD_OPEN)

@@ -12,7 +12,8 @@ from helpers.observe import How, Watcher
 from helpers.pidfd import Pidfd
 from helpers.poller import Collector, Poller
 from helpers.polling import Polled, epoll_on, poll_on
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
+from helpers.thread import Thread
 from helpers.uapi import PidfdFlag, PollEvent
 from helpers.wire import Channel
 

@@ -22,9 +22,10 @@ from helpers import (
 )
 from helpers.expect import refused
 from helpers.gating import needs
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
 from helpers.rights import OTHER_USER, TRACE_ANY
 from helpers.syscalls_access import drop_capabilities
+from helpers.thread import Thread
 from helpers.uapi import CloneFlag, PidfdFlag, SignalFlag
 
 pytestmark = needs(features.PIDFD_OPEN, features_process.USER_CHANGE)

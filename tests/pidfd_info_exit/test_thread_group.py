@@ -13,7 +13,8 @@ from helpers.expect import moved, refused
 from helpers.gating import needs
 from helpers.info import Exited, Killed, Outcome
 from helpers.observe import Watcher
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
+from helpers.thread import Thread
 from helpers.uapi import InfoMask, PidfdFlag, PollEvent
 
 pytestmark = needs(features.INFO_EXIT)

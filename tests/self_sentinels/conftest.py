@@ -6,8 +6,9 @@ import signal
 
 import pytest
 
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
 from helpers.sentinels import Sentinel
+from helpers.thread import Thread
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import errno
 from helpers import features, memory
 from helpers.expect import refused
 from helpers.gating import needs
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
 from helpers.sentinels import Sentinel
 from helpers.syscalls import process_mrelease
+from helpers.thread import Thread
 from helpers.uapi import FD_PIDFS_ROOT
 
 pytestmark = needs(features.SELF_SENTINELS)

@@ -13,9 +13,10 @@ from helpers import features
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.info import Killed
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
 from helpers.sentinels import Sentinel, pending
 from helpers.syscalls import pidfd_send_signal
+from helpers.thread import Thread
 
 pytestmark = needs(features.SELF_SENTINELS)
 

@@ -11,10 +11,11 @@ import pytest
 from helpers import features, signals
 from helpers.expect import refused
 from helpers.gating import needs
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
 from helpers.sentinels import Sentinel, pending
 from helpers.signals import SigInfo
 from helpers.syscalls import pidfd_send_signal
+from helpers.thread import Thread
 from helpers.uapi import SI_ASYNCIO, SI_KERNEL, SI_QUEUE, SI_TKILL, SI_USER, SignalFlag
 
 pytestmark = needs(features.SELF_SENTINELS)

@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from helpers import signals
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
+from helpers.thread import Thread
 
 
 @pytest.fixture

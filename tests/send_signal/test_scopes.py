@@ -16,8 +16,9 @@ from helpers.expect import refused
 from helpers.gating import needs
 from helpers.info import Killed
 from helpers.pidfd import Pidfd
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
 from helpers.targets import NotAPidfd
+from helpers.thread import Thread
 from helpers.uapi import PidfdFlag, SignalFlag
 
 pytestmark = needs(features.PIDFD_THREAD, features_process.SIGNAL_SCOPES)

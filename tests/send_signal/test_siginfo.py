@@ -12,8 +12,9 @@ import pytest
 from helpers import features, features_process, procfs, signals
 from helpers.expect import refused
 from helpers.gating import needs
-from helpers.process import Thread, ThreadGroup
+from helpers.process import ThreadGroup
 from helpers.signals import SigInfo
+from helpers.thread import Thread
 from helpers.uapi import (
     SI_ASYNCIO,
     SI_KERNEL,

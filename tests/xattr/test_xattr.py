@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import clone, filesystem, reaping, syscalls
+from helpers import clone, filesystem, reaping
 from helpers.expect import refused
 from helpers.features import PIDFD_THREAD
 from helpers.features_files import FILE_HANDLE, REOPEN, XATTR
@@ -17,7 +17,8 @@ from helpers.features_process import CLONE3, SEND_SIGNAL, SET_TID, pid_1
 from helpers.gating import needs
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
-from helpers.syscalls_access import fgetxattr
+from helpers.rights import EVERY_CAPABILITY
+from helpers.syscalls_access import drop_capabilities, fgetxattr
 from helpers.uapi import PidfdFlag
 
 pytestmark = needs(XATTR)
@@ -213,7 +214,7 @@ def test_attributes_need_a_privilege(child: ThreadGroup) -> None:
     pidfd = child.pidfd()
     _set(pidfd, b"value")
     thread = child.leader
-    thread.call(syscalls.drop_capabilities)
+    thread.call(drop_capabilities, EVERY_CAPABILITY)
     for call in (filesystem.set_attribute, filesystem.remove_attribute):
         with refused(errno.EPERM):
             thread.call(call, pidfd, _NAME)

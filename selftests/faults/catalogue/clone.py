@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from helpers import agent, syscalls
+from helpers import agent, syscalls, syscalls_clone
 from helpers.uapi import CloneArgs, CloneFlag
 from selftests.faults import boundary, pidfds
 from selftests.faults.boundary import Real
@@ -117,7 +117,7 @@ def refused_clone_leaves_a_process() -> None:
     """A clone that fails for its pidfd makes no process."""
 
     def leave(real: Real, *args: Any) -> None:
-        if not syscalls.fork_with(0, signal.SIGCHLD):
+        if not syscalls_clone.fork_with(0, signal.SIGCHLD):
             _pause()
         boundary.fail(errno.EMFILE if len(args) > 1 or args[0].pidfd else errno.EFAULT)
 
