@@ -33,10 +33,11 @@ TIME_FOR_CHILDREN = Kind("time_for_children", CloneFlag.NONE, 8, "TIME_NS")
 PID = Kind("pid", CloneFlag.NEWPID, 5, "PID_NS")
 TIME = Kind("time", CloneFlag.NEWTIME, 7, "TIME_NS")
 MNT = Kind("mnt", CloneFlag.NEWNS, 3, "NAMESPACES")
+USER = Kind("user", CloneFlag.NEWUSER, 9, "USER_NS")
 UTS = Kind("uts", CloneFlag.NEWUTS, 10, "UTS_NS")
 
 KINDS = (
-    Kind("user", CloneFlag.NEWUSER, 9, "USER_NS"),  # first: what follows needs rights in it
+    USER,  # first: what follows needs rights in it
     MNT,
     PID,
     UTS,

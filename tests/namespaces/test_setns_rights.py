@@ -1,0 +1,59 @@
+"""setns(2) by a pidfd needs a privilege for each namespace, whoever the process belongs to."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+import pytest
+
+from helpers import features_namespaces, namespaces
+from helpers.expect import refused
+from helpers.gating import needs
+from helpers.namespaces import Kind
+from helpers.process import ThreadGroup
+from helpers.rights import EVERY_CAPABILITY
+from helpers.syscalls_access import drop_capabilities
+from helpers.uapi import CloneFlag
+
+pytestmark = needs(features_namespaces.SETNS)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, id=kind.name, marks=needs(features_namespaces.KIND[kind]))
+        for kind in namespaces.KINDS
+        if kind.flag and kind.flag is not CloneFlag.NEWUSER
+    ],
+)
+def test_namespaces_of_an_equal_are_not_entered_without_a_privilege(
+    spawn: Callable[..., ThreadGroup], kind: Kind
+) -> None:
+    """A process without capabilities may look into its equal, and enters none of its namespaces.
+
+    EPERM, even where both are in the same one. Beyond the C suite, which always has the privilege.
+    """
+    target, mover = _equals(spawn)
+    before = namespaces.of(mover.pid)
+    with refused(errno.EPERM):
+        mover.leader.call(namespaces.enter, target.pidfd(), kind.flag)
+    assert namespaces.of(mover.pid) == before
+
+
+@needs(features_namespaces.KIND[namespaces.USER])
+def test_user_namespace_of_an_equal_is_not_entered_again(spawn: Callable[..., ThreadGroup]) -> None:
+    """EINVAL for the user namespace that one is in: it would give every capability in it.
+
+    From user_namespaces(7). Beyond the C suite.
+    """
+    target, mover = _equals(spawn)
+    with refused(errno.EINVAL):
+        mover.leader.call(namespaces.enter, target.pidfd(), CloneFlag.NEWUSER)
+
+
+def _equals(spawn: Callable[..., ThreadGroup]) -> tuple[ThreadGroup, ThreadGroup]:
+    target, mover = spawn(role="target"), spawn(role="mover")
+    for equal in (target, mover):
+        equal.leader.call(drop_capabilities, EVERY_CAPABILITY)
+    return target, mover
