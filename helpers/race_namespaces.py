@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
-import signal
 
 from helpers import attempts, features_process, namespaces, process, syscalls
 from helpers.attempts import Attempts
@@ -13,9 +13,8 @@ from helpers.kernel import Version
 from helpers.race_board import Subject
 from helpers.race_driver import Family, Observer
 from helpers.race_observers import Refusal, Word, take_inode
-from helpers.scenes import Rounds, Stage, Victim
+from helpers.scenes import end_and_reap
 from helpers.uapi import PIDFS_IOCTL_MAGIC, CloneFlag, ioctl_none
-from helpers.victims import Stack, await_zombie, reap
 
 ITS_NAMESPACE, ANOTHER_NAMESPACE = Word("its namespace"), Word("another namespace")
 ENTERED, HALF_ENTERED = Word("entered"), Word("half entered")
@@ -24,26 +23,15 @@ _KINDS = CloneFlag.NEWUTS | CloneFlag.NEWIPC
 _OWN = ("/proc/self/ns/uts", "/proc/self/ns/ipc")
 
 
-def end_in_own_namespaces(stage: Stage) -> Rounds:
-    """A process with namespaces of its own is killed and reaped."""
-    stack = Stack()
-    while True:
-        pid = stack.sleeps(_KINDS)
-        fd = syscalls.pidfd_open(pid)
-        yield Victim(pid, fd)
-        stage.jitter()
-        os.kill(pid, signal.SIGKILL)
-        await_zombie(pid)
-        stage.jitter()
-        reap(pid)
-        yield 1
-        os.close(fd)
+end_in_own_namespaces = functools.partial(end_and_reap, namespaces=_KINDS)
+"""A process with namespaces of its own is killed and reaped."""
 
 
 class GetNamespace(Observer):
     """Opens a namespace of the task by its pidfd."""
 
     name = "PIDFD_GET_UTS_NAMESPACE"
+    ours = False  # whether the task is in our own namespace
 
     def prepare(self) -> Attempts:
         """Of a kind that the task has for itself."""
@@ -51,7 +39,7 @@ class GetNamespace(Observer):
         return attempts.ioctl(ioctl_none(PIDFS_IOCTL_MAGIC, namespaces.UTS.number))
 
     def begin(self, subject: Subject) -> None:
-        """Take the first answer of a round for right, if it is not our own namespace."""
+        """Take the first answer of a round for right, if it is our own namespace, or is not."""
         super().begin(subject)
         self._due = 0
 
@@ -61,21 +49,14 @@ class GetNamespace(Observer):
             return Refusal(-result)
         found = take_inode(result)
         self._due = self._due or found
-        return ITS_NAMESPACE if found == self._due != self._ours else ANOTHER_NAMESPACE
+        is_due = found == self._due and (found == self._ours) == self.ours
+        return ITS_NAMESPACE if is_due else ANOTHER_NAMESPACE
 
 
 class GetOurNamespace(GetNamespace):
     """Opens a namespace of a task that has ours."""
 
-    def begin(self, subject: Subject) -> None:
-        """Know it from the beginning."""
-        self.attempts.turn_to(subject.fd)
-
-    def decode(self, result: int, _answer: bytes) -> object:
-        """Whether it is that namespace; the descriptor is closed."""
-        if result < 0:
-            return Refusal(-result)
-        return ITS_NAMESPACE if take_inode(result) == self._ours else ANOTHER_NAMESPACE
+    ours = True
 
 
 def come_back() -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from helpers import syscalls
 from helpers.race_board import spin
-from helpers.uapi import PidfdFlag, PollEvent
+from helpers.uapi import CloneFlag, PidfdFlag, PollEvent
 from helpers.victims import Stack, await_zombie, choose_next_pid, reap
 
 _LONGEST_JITTER = 40_000  # nanoseconds
@@ -67,11 +67,13 @@ def reap_by_parent(stage: Stage) -> Rounds:
         os.close(fd)
 
 
-def end_and_reap(stage: Stage, flags: PidfdFlag = PidfdFlag.NONE) -> Rounds:
-    """A process is killed, and reaped by its parent after a while."""
+def end_and_reap(
+    stage: Stage, flags: PidfdFlag = PidfdFlag.NONE, namespaces: CloneFlag = CloneFlag.NONE
+) -> Rounds:
+    """A process, in `namespaces` of its own, is killed, and reaped by its parent after a while."""
     stack = Stack()
     while True:
-        pid = stack.sleeps()
+        pid = stack.sleeps(namespaces)
         fd = syscalls.pidfd_open(pid, flags)
         yield Victim(pid, fd)
         stage.jitter()
