@@ -11,6 +11,7 @@ from helpers.descriptor import Descriptor
 from helpers.gating import needs
 from helpers.namespaces import Kind
 from helpers.process import ThreadGroup
+from helpers.uapi import CloneFlag
 
 pytestmark = needs(features_namespaces.SETNS, features_namespaces.ISOLATION)
 
@@ -77,6 +78,24 @@ def test_children_are_born_where_the_pidfd_has_led_to(spawn: Callable[..., Threa
     # The first process of a pid namespace ends only after all others in it are reaped.
     born.kill()
     born.reap()
+
+
+@needs(features_namespaces.KIND[namespaces.PID])
+def test_pid_namespace_is_that_of_the_process_not_of_its_children(
+    spawn: Callable[..., ThreadGroup],
+) -> None:
+    """Who follows a process whose children will be in another pid namespace stays where that is.
+
+    Beyond the C suite.
+    """
+    family = spawn(CloneFlag.NEWUSER | CloneFlag.NEWPID, "family")
+    target, mover = family.leader.fork(role="target"), family.leader.fork(role="mover")
+    target.leader.call(namespaces.unshare, CloneFlag.NEWPID)
+    born = target.leader.fork(role="first child elsewhere")
+    assert namespaces.of(born.pid)["pid"] != namespaces.of(target.pid)["pid"]
+    mover.leader.call(namespaces.enter, target.pidfd(), CloneFlag.NEWPID)
+    follower = mover.leader.fork(role="follower")
+    assert namespaces.of(follower.pid)["pid"] == namespaces.of(target.pid)["pid"]
 
 
 @WAYS

@@ -7,7 +7,7 @@ import os
 
 from helpers import namespaces
 from helpers.namespaces import Kind
-from helpers.uapi import PIDFS_IOCTL_MAGIC, ioctl_none
+from helpers.uapi import PIDFS_IOCTL_MAGIC, CloneFlag, ioctl_none
 from selftests.faults import boundary, pidfds
 from selftests.faults.boundary import EACCES, EBADF, EINVAL, EPERM, ESRCH, Broken, Real
 from selftests.faults.registry import breaks, fault
@@ -128,6 +128,15 @@ def setns_enters_a_kind_less(real: Real, fd: int, kinds: int) -> None:
     """One call moves the caller into every namespace asked for."""
     least = kinds & -kinds
     real(fd, kinds & ~least if kinds != least else kinds)
+
+
+@breaks("setns")
+def setns_enters_the_pid_namespace_of_children(real: Real, fd: int, kinds: int) -> None:
+    """The pid namespace of a process is the one that it is in."""
+    pid = pidfds.target(fd)
+    real(fd, kinds)
+    if pid and kinds & CloneFlag.NEWPID:
+        real(_namespace_of(pid, namespaces.PID_FOR_CHILDREN), 0)
 
 
 @fault()
