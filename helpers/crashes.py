@@ -57,7 +57,7 @@ def obstacle() -> str | None:
     if not pattern.startswith("@/") or "%" in pattern:
         wanted = "in a machine of its own set kernel.core_pattern=@/PATH"
         return f"core dumps go to {pattern!r}; {wanted}"
-    with _alone():
+    with alone():
         taken = os.path.exists(pattern[1:])
     if taken:
         return f"core dumps go to {pattern!r}, on which somebody listens"
@@ -81,7 +81,7 @@ def crash(way: Crash) -> None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Keep other runs of the suite, as workers of xdist are, from listening at the same time."""
     with open(CORE_PATTERN, "rb") as file:
 
@@ -109,7 +109,7 @@ class Taker(Enum):
 @contextmanager
 def receiver(taker: Taker = Taker.SOCKET) -> Iterator[Receiver]:
     """Take what the kernel hands to `taker`, until the block ends."""
-    with _alone():
+    with alone():
         if taker is Taker.HELPER:
             with UnixSocket.listen() as listener, crash_helper.installed(listener.address):
                 yield Receiver(listener, taker)

@@ -44,7 +44,10 @@ def _probe_dump() -> Verdict:
 
 def _probe_helper() -> Verdict:
     obstacle = crash_helper.obstacle()
-    return Forbidden(obstacle) if obstacle else Present()
+    if obstacle:
+        return Forbidden(obstacle)
+    with crashes.alone():
+        return Present()
 
 
 PEERPIDFD = Feature("SO_PEERPIDFD", Version(6, 5), _probe_peer)

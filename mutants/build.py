@@ -12,11 +12,12 @@ from pathlib import Path
 
 from mutants import tree
 from mutants.tree import Source
-from vmtest import images
+from vmtest import images, root
 from vmtest.errors import UserError
 from vmtest.images import Kernel
 
-CONFIG = Path(__file__).with_name("kernel.config")
+# On top of tinyconfig.
+_FRAGMENTS = (root.PROJECT / "config", root.PROJECT / "vmtest" / "config")
 SWITCH = "pidfd_mutant"
 HEADER = "include/linux/pidfd_mutant.h"
 INCLUDE = "#include <linux/pidfd_mutant.h>\n#line 1\n"
@@ -62,7 +63,8 @@ class Workshop:
 
     def kernel(self, name: str, edited: Mapping[str, str], options: tuple[str, ...] = ()) -> Kernel:
         """The kernel of these edits, built unless it was; `options` are added to the config."""
-        config = CONFIG.read_text(encoding="utf-8") + "".join(f"{line}\n" for line in options)
+        fragments = "".join(path.read_text(encoding="utf-8") for path in _FRAGMENTS)
+        config = fragments + "".join(f"{line}\n" for line in options)
         known = repr((sorted(edited.items()), config))
         stamp = hashlib.sha256(known.encode()).hexdigest()
         image = self.source.home / f"{name}.bzImage"
