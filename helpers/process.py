@@ -115,7 +115,7 @@ class ThreadGroup:
                 return True
         state = procfs.task_state(self.pid)
         try:
-            return state in (None, "X") or (
+            return state is None or (
                 state == "Z" and len(os.listdir(f"/proc/{self.pid}/task")) == 1
             )
         except FileNotFoundError:  # reaped between the two looks

@@ -86,7 +86,10 @@ def end_and_reap(
 
 
 def reap_by_kernel(stage: Stage, flags: PidfdFlag = PidfdFlag.NONE) -> Rounds:
-    """A process is killed whose parent ignores SIGCHLD: the kernel reaps it at its end."""
+    """A process is killed whose parent ignores SIGCHLD: the kernel reaps it at its end.
+
+    A round ends by the hangup, so that a kernel from v6.9 on is needed.
+    """
     stack = Stack()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:

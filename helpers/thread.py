@@ -130,7 +130,8 @@ class Thread:
         """Wait until the thread is a zombie, or gone; the kernel gives no event for that."""
         pid, tid = self.group.pid, self.tid
         wait_until(
-            lambda: procfs.task_state(pid, tid) in (None, "Z", "X"),
+            # A task that shows as X is being released, and its number still leads to it.
+            lambda: procfs.task_state(pid, tid) in (None, "Z"),
             f"the end of {self!r}",
             state=lambda: f"state {procfs.task_state(pid, tid)}",
         )

@@ -19,7 +19,9 @@ from helpers.scenes import Scene
     "scene",
     [
         pytest.param(scenes.end_and_reap, id="reaped by its parent"),
-        pytest.param(scenes.reap_by_kernel, id="reaped by the kernel"),
+        pytest.param(
+            scenes.reap_by_kernel, id="reaped by the kernel", marks=needs(features_process.POLL_HUP)
+        ),
     ],
 )
 def test_a_process_that_ends_gives_its_file_or_is_not_found(
