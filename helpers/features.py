@@ -180,7 +180,7 @@ def _probe_cgroup() -> Verdict:
         with cgroup.make() as made:
             made.take_in(child)
     except OSError as error:  # not mounted, read-only, no delegation: nobody's fault in the kernel
-        return Forbidden(f"none can be made and entered ({error})")
+        return Forbidden(f"none can be made and entered: {error.strerror}")
     return Present()
 
 
