@@ -148,3 +148,15 @@ def test_what_is_no_handle(anchor: Pidfd, type_: int, size: int, error: int) -> 
     """
     with refused(error):
         filesystem.open_handle(anchor, Handle(type_, b"\xff" * size))
+
+
+def test_number_of_a_process_in_a_handle_of_another_type_is_stale(
+    anchor: Pidfd, child: ThreadGroup
+) -> None:
+    """The type of a handle counts as well as the number in it: ESTALE for that of another kind.
+
+    Beyond the C suite.
+    """
+    handle = filesystem.handle_of(child.pidfd())
+    with refused(errno.ESTALE):
+        filesystem.open_handle(anchor, handle._replace(type=1))

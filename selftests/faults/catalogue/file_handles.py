@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from helpers.uapi import FD_PIDFS_ROOT
-from helpers.uapi_files import HandleFlag
+from helpers.uapi_files import FILEID_KERNFS, HandleFlag
 from selftests.faults import boundary, pidfds
 from selftests.faults.boundary import EBADF, EINVAL, ENOENT, EPERM, ESTALE, Real
 from selftests.faults.registry import breaks, fault
@@ -21,6 +21,14 @@ def handle_opens_another_task(real: Real, fd: int, handle: Any, flags: int) -> i
     """A handle leads back to the process that it was taken of."""
     os.close(real(fd, handle, flags))
     return pidfds.of_another()
+
+
+@breaks(_OPEN)
+def handle_of_another_type_opens(real: Real, fd: int, handle: Any, flags: int) -> int:
+    """The type of a handle counts as well as the number in it."""
+    if handle.type == 1:
+        handle.type = FILEID_KERNFS
+    return int(real(fd, handle, flags))
 
 
 @fault()
