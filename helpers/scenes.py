@@ -77,7 +77,7 @@ def end_and_reap(
         fd = syscalls.pidfd_open(pid, flags)
         yield Victim(pid, fd)
         stage.jitter()
-        syscalls.pidfd_send_signal(fd, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
         await_zombie(pid)
         stage.jitter()
         reap(pid)

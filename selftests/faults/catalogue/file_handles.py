@@ -31,6 +31,14 @@ def handle_of_another_type_opens(real: Real, fd: int, handle: Any, flags: int) -
     return int(real(fd, handle, flags))
 
 
+@breaks(_OPEN)
+def handle_that_is_cut_off_opens(real: Real, fd: int, handle: Any, flags: int) -> int:
+    """A handle leads to a process by its whole number."""
+    if handle.bytes == 4:
+        handle.bytes = 8
+    return int(real(fd, handle, flags))
+
+
 @fault()
 def stale_handle_opens() -> None:
     """A handle that leads to no process, or to none in sight, is stale."""
