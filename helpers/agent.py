@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, Protocol
 
 from helpers import syscalls, syscalls_clone
 from helpers.descriptor import Descriptor
@@ -32,7 +32,15 @@ _HIGHEST_FD = (1 << 31) - 1
 
 _echo: Descriptor | str | None = None
 
-at_hangup: list[Callable[[], object]] = []
+
+class Undo(Protocol):
+    """What puts something back when it is called."""
+
+    def __call__(self) -> object:
+        """Put it back."""
+
+
+at_hangup: list[Undo] = []
 """What this process does before it ends because the test has hung up; children begin with none."""
 
 
@@ -115,15 +123,15 @@ def _trace() -> str:
     return traceback.format_exc()
 
 
-def undo_at_hangup(undo: Callable[[], object]) -> None:
+def undo_at_hangup(undo: Undo) -> None:
     """As an order to the zygote: do `undo` even if pytest is killed; compared by its value."""
     at_hangup.append(undo)
 
 
-def undo_now(undo: Callable[[], object]) -> None:
+def undo_now(undo: Undo) -> None:
     """As an order to the zygote: do what was promised to `undo_at_hangup`."""
-    at_hangup.remove(undo)
     undo()
+    at_hangup.remove(undo)
 
 
 def die_with_parent() -> None:

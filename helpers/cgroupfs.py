@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import NamedTuple
 
 from helpers import agent
 from helpers.deadline import wait_until
 
 
-class Removal:
-    """Removes one cgroup: when asked, or when pytest hangs up."""
+class Removal(NamedTuple):
+    """Removes the cgroup directory `path`: when asked, or when pytest hangs up."""
 
-    def __init__(self, path: str) -> None:
-        """Be responsible for the cgroup directory `path`."""
-        self.path = path
+    path: str
 
     def __call__(self) -> None:
         """Kill what runs in the cgroup, and remove it when the kernel has let go of it."""
@@ -39,7 +38,7 @@ class Removal:
 
 def create(path: str) -> None:
     """Make a cgroup and answer for its removal."""
-    agent.at_hangup.append(Removal(path))
+    agent.undo_at_hangup(Removal(path))
     try:
         os.mkdir(path)
     except OSError:
@@ -48,8 +47,6 @@ def create(path: str) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a cgroup that `create` made."""
-    for removal in agent.at_hangup[:]:
-        if isinstance(removal, Removal) and removal.path == path:
-            removal()
-            agent.at_hangup.remove(removal)
+    """Remove a cgroup that `create` made, unless it was removed before."""
+    if Removal(path) in agent.at_hangup:
+        agent.undo_now(Removal(path))

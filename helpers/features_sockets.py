@@ -59,15 +59,16 @@ PASS_RESTRICTED = Feature(
     rule=True,
 )
 INET = Feature("AF_INET sockets", Version(2, 6), _probe_inet, ("INET",))
+_DUMP_OPTIONS = ("COREDUMP", "ELF_CORE", "FILE_LOCKING")
 DUMP_SOCKET = Feature(
     "core dumps on a socket",
     Version(6, 16),
     _probe_dump,
-    ("COREDUMP", "ELF_CORE", "FILE_LOCKING"),
+    _DUMP_OPTIONS,
 )
 DUMP_HELPER = Feature(
     "core dumps to a helper that is given a pidfd",
     Version(6, 16),
     _probe_helper,
-    ("COREDUMP", "ELF_CORE", "FILE_LOCKING"),
+    _DUMP_OPTIONS,
 )

@@ -39,7 +39,7 @@ class GetNamespace(Observer):
         return attempts.ioctl(ioctl_none(PIDFS_IOCTL_MAGIC, namespaces.UTS.number))
 
     def begin(self, subject: Subject) -> None:
-        """Take the first answer of a round for right, if it is our own namespace, or is not."""
+        """Take the first answer of a round for right, if it may be that at all: see `ours`."""
         super().begin(subject)
         self._due = 0
 

@@ -17,6 +17,9 @@ from helpers.uapi import PIDFD_INFO_SIZE_VER3, InfoMask, pidfd_get_info
 FILLER = b"\xaa"
 """What is in every byte of a structure that the kernel has not written."""
 
+UNKNOWN_BITS = ~int(sum(InfoMask)) & ((1 << 64) - 1) & ~0xFF00
+"""Of a request's mask: those without a meaning, and unlikely to have one in the next versions."""
+
 _LARGEST = 8192
 _PROT_NONE, _PROT_READ = 0, 1
 

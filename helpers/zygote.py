@@ -99,14 +99,9 @@ class Zygote:
         self._settle()
         try:
             self._channel.send((function, args))
-            answer = self._receive(Deadline(), f"the zygote to {function.__name__}")
         except Hangup as error:
             raise self._died() from error
-        if answer.error is not None:
-            raise answer.error
-        if answer.trace:
-            raise ZygoteDied(answer.trace)
-        return answer.value
+        return self._receive(Deadline(), f"the zygote to {function.__name__}")
 
     def new_errors(self) -> str:
         """What children printed since this was asked last: errors in their own code."""
@@ -151,13 +146,20 @@ class Zygote:
         return Newborn(0, ours.keep())
 
     def _receive(self, deadline: Deadline, what: str) -> Any:
-        """The next answer; one that comes too late would be taken for that to a later order."""
+        """The next result; one that comes too late would be taken for that of a later order."""
         try:
-            return self._channel.receive_within(deadline, what)
+            answer = self._channel.receive_within(deadline, what)
         except DeadlineExpired:
             self.is_lost = True
             self._process.kill()
             raise
+        except Hangup as error:
+            raise self._died() from error
+        if answer.error is not None:
+            raise answer.error
+        if answer.trace:
+            raise ZygoteDied(answer.trace)
+        return answer.value
 
     def _collect(self, ordered: Newborn) -> Newborn:
         """Wait for the answer, if it was not taken in, in the order of the orders."""
@@ -171,19 +173,11 @@ class Zygote:
 
     def _newborn_pid(self, channel: Channel) -> int:
         deadline = Deadline()
-        try:
-            answer = self._receive(deadline, "the zygote to make a child")
-        except Hangup as error:
-            raise self._died() from error
-        if answer.error is not None:
-            raise answer.error
-        if answer.trace:
-            raise ZygoteDied(answer.trace)
+        pid: int = self._receive(deadline, "the zygote to make a child")
         try:
             channel.receive_within(deadline, "a new child to run")
         except Hangup as error:
             raise ZygoteDied(f"a new child ended at once:\n{self.new_errors()}") from error
-        pid: int = answer.value
         return pid
 
     def _settle(self) -> None:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from helpers import journal
 from helpers.deadline import Deadline
 from helpers.model.moves import MOVES
-from helpers.model.steps import Taken, ThreadGroups
+from helpers.model.script import Taken
+from helpers.model.steps import ThreadGroups
 from helpers.model.tasks import Group, Pidfd, Task
 
 _SECONDS = 20.0

@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import errno
-import functools
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar
 
-from helpers import agent, cgroup, journal, process, procfs, reaping, syscalls
+from helpers import agent, cgroup, process, procfs, reaping, syscalls
 from helpers.info import Ids
 from helpers.model import differences, orders, settling
 from helpers.model.answers import attempt, told
+from helpers.model.script import Taken, step
 from helpers.model.settling import Settling
 from helpers.model.spec import Kernel
 from helpers.model.tasks import Group, Namespace, Pidfd, Report, Sigchld, Task
@@ -25,40 +25,9 @@ from helpers.process import ThreadGroup
 from helpers.thread import Thread
 from helpers.uapi import P_PID, PR_SET_CHILD_SUBREAPER, CloneFlag, InfoMask, PidfdFlag
 
-Step = TypeVar("Step", bound=Callable[..., Any])
 _Self = TypeVar("_Self", bound="ThreadGroups")
 
 NOT_EXECUTABLE = "/"
-
-
-class Taken(NamedTuple):
-    """A step that was taken, or was not finished; prints as the line of a test."""
-
-    name: str
-    arguments: Mapping[str, object]
-    result: object = None
-    text: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.result!r} = {self.text}" if self.result else self.text
-
-
-def step(method: Step) -> Step:
-    """Write the call into the script, let all come to rest, and compare what can be asked."""
-
-    @functools.wraps(method)
-    def taken(self: ThreadGroups, **arguments: object) -> object:
-        words = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-        text = f"state.{method.__name__}({words})"  # now: what a task is called may change
-        entry = Taken(method.__name__, arguments, None, text)
-        self.script.append(entry)
-        journal.record("test", str(entry))
-        result = method(self, **arguments)
-        self.script[-1] = entry._replace(result=result)
-        self.settle()
-        return result
-
-    return cast(Step, taken)
 
 
 class ThreadGroups:
@@ -272,9 +241,7 @@ class ThreadGroups:
         self._agree(found, specified, f"waitid({kind})")
 
     def _agree(self, found: object, specified: Callable[[], object], what: str) -> None:
-        due = attempt(specified)
-        if not differences.same(found, due):
-            raise differences.Disagreement(f"{what}: the kernel says {found!r}, {due!r} is due")
+        _compare(found, attempt(specified), what)
 
     def _keep(self, found: object, specified: Callable[[], Pidfd], what: str) -> Pidfd | None:
         due = attempt(specified)
@@ -282,8 +249,7 @@ class ThreadGroups:
             found.role = due.name
             self.pidfds[due] = found
             return due
-        if not differences.same(found, due):
-            raise differences.Disagreement(f"{what}: the kernel says {found!r}, {due!r} is due")
+        _compare(found, due, what)
         return None
 
     def finish(self) -> None:
@@ -309,6 +275,11 @@ class ThreadGroups:
         trace: TracebackType | None,
     ) -> None:
         self.finish()
+
+
+def _compare(found: object, due: object, what: str) -> None:
+    if not differences.same(found, due):
+        raise differences.Disagreement(f"{what}: the kernel says {found!r}, {due!r} is due")
 
 
 def _own_cgroup() -> int | None:

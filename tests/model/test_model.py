@@ -17,6 +17,7 @@ pytestmark = needs(
     features.DELAYED_LEADER,
 )
 
+# Fails at the first answer that is not as specified, and prints the steps to it as a test.
 Search = Callable[..., None]
 
 
