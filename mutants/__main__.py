@@ -28,6 +28,8 @@ from vmtest.results import FINISHED, KernelResult
 USAGE_ERROR = 2
 _FIRST_AUTOMATIC = 1001
 _SWITCH_FILE = "fs/pidfs.c"
+# What a mutant reads beyond the end of what it was given is the same in every run.
+_KERNEL_OPTIONS = ("init_on_alloc=1",)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -152,6 +154,7 @@ class _Run:
             cpus=self.settings.cpus,
             memory=self.settings.memory,
             qemu=qemu,
+            options=_KERNEL_OPTIONS,
         )
         self.programs = None if options.no_c else shop.c_suite()
         self.store = Store(shop.source.home / "results")
