@@ -165,9 +165,10 @@ class _Run:
         """Run everything with no mutant: what fails then says nothing about any."""
         programs = sorted({name for mutant in catalogue.load() for name in mutant.c})
         nothing = Mutant(SOUND, "", "", "no rule", (), tuple(programs))
-        known = self.store.get(SOUND, self.campaign.kernel_key)
+        key = self.campaign.key(suite=True)
+        known = self.store.get(SOUND, key)
         if known is None or self.options.again:
-            plan = Plan(nothing, 0, self.campaign.kernel_key, c=False)
+            plan = Plan(nothing, 0, key, c=False)
             both = [plan, Plan(nothing, 0, plan.edit, c=True, only_c=True)]
             gave: dict[bool, Verdict] = {}
 

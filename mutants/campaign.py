@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mutants.catalogue import Mutant
-from vmtest import results
+from vmtest import results, root
 from vmtest.guestrun import PYTEST, GuestRun, Job, Settings
 from vmtest.images import Kernel
 from vmtest.results import KernelResult
@@ -249,10 +249,10 @@ class Campaign:
         self.enough = enough
         self.sound: Verdict | None = None
 
-    @property
-    def kernel_key(self) -> str:
-        """What tells one build of the kernel from another."""
-        return self.kernel.path.with_suffix(".stamp").read_text(encoding="ascii")
+    def key(self, *, suite: bool) -> str:
+        """What tells one build of the kernel from another, and one state of the `suite`."""
+        build = self.kernel.path.with_suffix(".stamp").read_text(encoding="ascii")
+        return f"{build} {root.suite_key()}" if suite else build
 
     def of(self, kernel: Kernel) -> Campaign:
         """The same for another kernel."""

@@ -21,7 +21,7 @@ def told(shop: Workshop) -> str:
     for label in ("ours", "c"):
         kept = _kept(shop, label)
         if kept.is_file():
-            records = json.loads(kept.read_text(encoding="utf-8"))
+            records = json.loads(kept.read_text(encoding="utf-8"))["records"]
             found[label] = gcov.read(records, shop.source.home / "notes", shop.source.tree)
     return gcov.text(found["ours"], found.get("c", {}), shop.source.tree) if "ours" in found else ""
 
@@ -31,7 +31,7 @@ def _kept(shop: Workshop, label: str) -> Path:
 
 
 def measure(shop: Workshop, campaign: Campaign) -> None:
-    """Run both suites on the kernel that counts, unless that was done with this kernel."""
+    """Run both suites on the kernel that counts, unless that was done with the same of both."""
     source = shop.source.tree
     kernel = shop.kernel("gcov", gcov.makefiles(source), gcov.OPTIONS)
     notes = shop.source.home / "notes"
@@ -58,10 +58,11 @@ def _count(
     programs: list[list[object]],
 ) -> None:
     kept = _kept(shop, label)
-    if not kept.is_file() or kept.stat().st_mtime < campaign.kernel.path.stat().st_mtime:
+    key = campaign.key(suite=bool(stages))
+    if not kept.is_file() or json.loads(kept.read_text(encoding="utf-8"))["of"] != key:
         step = {"mutant": label, "number": 0, "stages": stages, "programs": programs}
-        result = _boot(campaign, label, step)
-        kept.write_text(json.dumps([record for record in result.more if "gcov" in record]))
+        records = [record for record in _boot(campaign, label, step).more if "gcov" in record]
+        kept.write_text(json.dumps({"of": key, "records": records}), encoding="utf-8")
 
 
 def _boot(campaign: Campaign, label: str, step: dict[str, object]) -> KernelResult:

@@ -102,6 +102,16 @@ def _suite_files() -> Iterator[Path]:
                 yield path
 
 
+def suite_key() -> str:
+    """What tells one state of the tests, and of what they need, from another."""
+    digest = hashlib.sha256()
+    for path in sorted(_suite_files()):
+        inside = path.relative_to(PROJECT)
+        if inside.parts[0] in ("conftest.py", "helpers", "known_issues.toml", "tests"):
+            digest.update(f"{inside}\n".encode() + cache.sha256(path).encode())
+    return digest.hexdigest()
+
+
 def _base() -> Path:
     """The part that is the same for every run, made once for each interpreter and pytest."""
     wanted = [f"{d.metadata['Name']} {d.version}" for d in _distributions()]
