@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from types import TracebackType
 from typing import TypeVar
 
 from helpers import cgroupfs, journal, process
@@ -41,12 +40,7 @@ class Cgroup:
     def __enter__(self: _Self) -> _Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.remove()
 
 

@@ -9,7 +9,6 @@ import errno
 import os
 import signal
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, TypeVar
 
 from helpers import agent, cgroup, process, procfs, reaping, syscalls
@@ -268,12 +267,7 @@ class ThreadGroups:
     def __enter__(self: _Self) -> _Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.finish()
 
 

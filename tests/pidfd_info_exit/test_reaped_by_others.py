@@ -19,25 +19,26 @@ from helpers.uapi import CloneFlag, InfoMask, PollEvent
 
 pytestmark = needs(features.INFO_EXIT)
 
-NOBODY_WAITS = pytest.mark.parametrize(
-    "leave_it_to_the_kernel",
-    [
+
+@pytest.fixture(
+    params=[
         pytest.param(reaping.ignore_sigchld, id="SIGCHLD ignored"),
         pytest.param(reaping.leave_no_zombies, id="SA_NOCLDWAIT"),
     ],
 )
+def grandchild(child: ThreadGroup, request: pytest.FixtureRequest) -> ThreadGroup:
+    """A process that nobody waits for: its parent leaves that to the kernel."""
+    child.leader.call(request.param)
+    return child.leader.fork()
 
 
-@NOBODY_WAITS
 def test_exit_of_a_child_that_nobody_waits_for_is_told(
-    child: ThreadGroup, watch: Callable[..., Watcher], leave_it_to_the_kernel: Callable[[], None]
+    child: ThreadGroup, grandchild: ThreadGroup, watch: Callable[..., Watcher]
 ) -> None:
     """A child that the kernel reaps by itself hangs up, and then its exit is told.
 
     Beyond the C suite.
     """
-    child.leader.call(leave_it_to_the_kernel)
-    grandchild = child.leader.fork()
     pidfd = grandchild.pidfd()
     watcher = watch(pidfd, events=PollEvent.NONE)
     grandchild.leader.exit_group(5)
@@ -47,16 +48,13 @@ def test_exit_of_a_child_that_nobody_waits_for_is_told(
         child.leader.call(reaping.reap, grandchild.pid)
 
 
-@NOBODY_WAITS
 def test_signal_that_killed_a_child_that_nobody_waits_for_is_told(
-    child: ThreadGroup, watch: Callable[..., Watcher], leave_it_to_the_kernel: Callable[[], None]
+    grandchild: ThreadGroup, watch: Callable[..., Watcher]
 ) -> None:
     """A child that was killed, and that the kernel reaps by itself, is told by the signal.
 
     Beyond the C suite.
     """
-    child.leader.call(leave_it_to_the_kernel)
-    grandchild = child.leader.fork()
     pidfd = grandchild.pidfd()
     watcher = watch(pidfd, events=PollEvent.NONE)
     grandchild.kill(signal.SIGTERM)
@@ -64,16 +62,13 @@ def test_signal_that_killed_a_child_that_nobody_waits_for_is_told(
     assert pidfd.info(InfoMask.EXIT) == records.of_reaped(Killed(signal.SIGTERM))
 
 
-@NOBODY_WAITS
 def test_leader_that_nobody_waits_for_hangs_up_with_its_last_subthread(
-    child: ThreadGroup, watch: Callable[..., Watcher], leave_it_to_the_kernel: Callable[[], None]
+    grandchild: ThreadGroup, watch: Callable[..., Watcher]
 ) -> None:
     """A leader that exited first is reaped by its last subthread, with the group's status.
 
     Beyond the C suite.
     """
-    child.leader.call(leave_it_to_the_kernel)
-    grandchild = child.leader.fork()
     thread = grandchild.spawn_thread()
     pidfd = grandchild.pidfd()
     watcher = watch(pidfd, events=PollEvent.NONE)

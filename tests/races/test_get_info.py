@@ -24,8 +24,11 @@ end = pytest.mark.parametrize(
         pytest.param(scenes.thread_ends, of_thread, id="a subthread ends"),
     ],
 )
-leader = pytest.mark.parametrize(
-    "leader_exits", [False, True], ids=["leader pauses", "leader exits"]
+pauses = partial(scenes_exec.execs_of_subthreads, leader_exits=False)
+exits = partial(scenes_exec.execs_of_subthreads, leader_exits=True)
+execs = pytest.mark.parametrize(
+    "scene",
+    [pytest.param(pauses, id="leader pauses"), pytest.param(exits, id="leader exits")],
 )
 Racing = Callable[..., Race]
 
@@ -72,33 +75,28 @@ def test_numbers_of_a_task_being_reaped_are_its_own(
     race(scene, asking).assert_each(race_rules.numbers_are_its_own)
 
 
-@leader
-def test_a_process_whose_subthreads_exec_is_always_there(race: Racing, leader_exits: bool) -> None:
+@execs
+def test_a_process_whose_subthreads_exec_is_always_there(race: Racing, scene: Scene) -> None:
     """However often the leader's struct pid goes over to a subthread, no call fails.
 
     Beyond the C suite.
     """
-    scene = partial(scenes_exec.execs_of_subthreads, leader_exits=leader_exits)
     race(scene, of_process).assert_each(race_rules.is_answered)
 
 
-@leader
-def test_a_process_whose_subthreads_exec_keeps_its_numbers(
-    race: Racing, leader_exits: bool
-) -> None:
+@execs
+def test_a_process_whose_subthreads_exec_keeps_its_numbers(race: Racing, scene: Scene) -> None:
     """The pid is that of the struct pid, whichever thread has just taken it over.
 
     Beyond the C suite.
     """
-    scene = partial(scenes_exec.execs_of_subthreads, leader_exits=leader_exits)
     race(scene, of_process).assert_each(race_rules.numbers_are_its_own)
 
 
-@leader
-def test_a_process_whose_subthreads_exec_has_not_ended(race: Racing, leader_exits: bool) -> None:
+@execs
+def test_a_process_whose_subthreads_exec_has_not_ended(race: Racing, scene: Scene) -> None:
     """The exit information of the old leader is never that of the process.
 
     Beyond the C suite.
     """
-    scene = partial(scenes_exec.execs_of_subthreads, leader_exits=leader_exits)
     race(scene, of_process).assert_each(race_rules.is_alive)
