@@ -163,8 +163,10 @@ def ioctl(request: int) -> Attempts:
 class EpollEvent(ctypes.Structure):
     """``struct epoll_event``; packed on x86_64 alone (``include/uapi/linux/eventpoll.h``)."""
 
-    _pack_ = 1 if MACHINE == "x86_64" else 8
-    _fields_ = [("events", ctypes.c_uint32), ("data", ctypes.c_uint64)]
+    _fields_ = [
+        ("events", ctypes.c_uint32),
+        ("data", ctypes.c_uint32 * 2 if MACHINE == "x86_64" else ctypes.c_uint64),
+    ]
 
 
 class _Epolls(Attempts):
@@ -174,7 +176,7 @@ class _Epolls(Attempts):
         self._epoll = select.epoll()
         instance, modify = ctypes.c_int(self._epoll.fileno()), ctypes.c_int(_EPOLL_CTL_MOD)
         one, at_once = ctypes.c_int(1), ctypes.c_int(0)
-        wanted = EpollEvent(events, 0)
+        wanted = EpollEvent(events)
         control, wait = _libc.epoll_ctl, _libc.epoll_wait
 
         def call(fd: ctypes.c_long, answer: ctypes.c_void_p) -> int:
