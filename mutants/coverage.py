@@ -27,7 +27,7 @@ def told(shop: Workshop) -> str:
 
 
 def _kept(shop: Workshop, label: str) -> Path:
-    return shop.source.home / f"gcov-{label}.json"
+    return shop.source.home / f"coverage-{label}.json"
 
 
 def measure(shop: Workshop, campaign: Campaign) -> None:
@@ -62,7 +62,9 @@ def _count(
     if not kept.is_file() or json.loads(kept.read_text(encoding="utf-8"))["of"] != key:
         step = {"mutant": label, "number": 0, "stages": stages, "programs": programs}
         records = [record for record in _boot(campaign, label, step).more if "gcov" in record]
-        kept.write_text(json.dumps({"of": key, "records": records}), encoding="utf-8")
+        fresh = kept.with_suffix(".new")
+        fresh.write_text(json.dumps({"of": key, "records": records}), encoding="utf-8")
+        fresh.replace(kept)
 
 
 def _boot(campaign: Campaign, label: str, step: dict[str, object]) -> KernelResult:

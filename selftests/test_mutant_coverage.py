@@ -41,7 +41,7 @@ def test_coverage_is_measured_once_for_each_state(
     monkeypatch.setattr(coverage, "_boot", boot)
     shop: Any = SimpleNamespace(source=SimpleNamespace(home=tmp_path))
     campaign: Any = SimpleNamespace(key=lambda *, suite: "this state" if suite else "kernel")
-    kept = tmp_path / "gcov-ours.json"
+    kept = tmp_path / "coverage-ours.json"
     kept.write_text(json.dumps({"of": of, "records": [{"gcov": "counts"}]}))
     coverage._count(shop, campaign, "ours", [["tests"]], [])
     assert len(booted) == boots
