@@ -63,7 +63,7 @@ class KernelResult:
     collect_seconds: float = 0.0  # until the first test, by the same
     seconds: float = 0.0
     collected: int = 0
-    running: str = ""
+    running: list[str] = field(default_factory=list)  # several where pytest-xdist runs them
     tests: list[Case] = field(default_factory=list)
     errors: list[Case] = field(default_factory=list)
     features: list[Feature] = field(default_factory=list)
@@ -80,11 +80,12 @@ class KernelResult:
             self.collected = record["collected"]
             self.collect_seconds = record.get("uptime", 0.0)
         elif "start" in record:
-            self.running = record["start"]
+            self.running.append(record["start"])
         elif "test" in record:
             record = dict(record)
-            self.tests.append(Case(record.pop("test"), **record))
-            self.running = ""
+            name = record.pop("test")
+            self.tests.append(Case(name, **record))
+            self.running = [other for other in self.running if other != name]
         elif "error" in record:
             self.errors.append(Case(record["error"], FAILED, text=record["text"]))
         elif "feature" in record:
@@ -106,10 +107,11 @@ class KernelResult:
                 test.text = "\n".join(report.lines)
 
     def close(self) -> None:
-        """Count the test that ran when the guest ended as a failure, when it was no orderly end."""
-        if self.end != FINISHED and self.running:
-            self.tests.append(Case(self.running, FAILED, why=f"the kernel {self.end} in this test"))
-            self.running = ""
+        """Count what ran when the guest ended as failures, when it was no orderly end."""
+        if self.end != FINISHED:
+            why = f"the kernel {self.end} in this test"
+            self.tests += [Case(name, FAILED, why=why) for name in self.running]
+            self.running = []
 
     def count(self, outcome: str) -> int:
         """How many tests ended so."""

@@ -5,8 +5,10 @@ A line is written before each test as well, so that the one that ran is known wh
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import sys
 import time
 from typing import Any
@@ -23,7 +25,9 @@ class Reporter:
     def __init__(self, path: str) -> None:
         """Write to the terminal or file `path`."""
         self._fd = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CREAT | os.O_APPEND, 0o644)
-        self._reports: list[pytest.TestReport] = []
+        self._collected = 0
+        self._workers_run = False
+        self._reports: dict[str, list[pytest.TestReport]] = {}
 
     def say(self, **record: Any) -> None:
         """Write one record whole."""
@@ -38,33 +42,47 @@ class Reporter:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell how many tests there are."""
-        self.say(collected=len(session.items), uptime=time.clock_gettime(time.CLOCK_BOOTTIME))
+        self._tell_collected(len(session.items))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Tell how many tests there are, as the first of pytest-xdist's workers does."""
+        self._workers_run = True
+        if not self._collected:
+            self._tell_collected(len(ids))
+
+    def _tell_collected(self, count: int) -> None:
+        self._collected = count
+        self.say(collected=count, uptime=time.clock_gettime(time.CLOCK_BOOTTIME))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Tell which test begins."""
-        self._reports = []
+        self._reports[nodeid] = []
         self.say(start=nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather the phases of a test."""
-        self._reports.append(report)
+        self._reports[report.nodeid].append(report)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Tell how the test ended, by the worst of its phases."""
-        if not self._reports:
+        reports = self._reports.pop(nodeid)
+        if not reports:
             return
-        worst = max(self._reports, key=lambda report: _RANK.index(_outcome(report)))
+        worst = max(reports, key=lambda report: _RANK.index(_outcome(report)))
         self.say(
             test=nodeid,
             outcome=_outcome(worst),
             why=_reason(worst),
-            seconds=round(sum(report.duration for report in self._reports), 3),
+            seconds=round(sum(report.duration for report in reports), 3),
             text=_text(worst) if worst.failed else "",
         )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """Tell which features the kernel has, before the suite stops what the probes need."""
+        if self._workers_run:
+            _import_features()
         for name, since, found in _features():
             self.say(feature=name, since=since, found=found)
 
@@ -90,6 +108,15 @@ def _reason(report: pytest.TestReport) -> str:
 def _text(report: pytest.TestReport) -> str:
     parts = [report.longreprtext, *(f"-- {name} --\n{text}" for name, text in report.sections)]
     return "\n".join(parts)[-_LONGEST:]
+
+
+def _import_features() -> None:
+    """Know what the tests know that other processes run."""
+    import helpers
+
+    for module in pkgutil.iter_modules(helpers.__path__):
+        if module.name.startswith("features"):
+            importlib.import_module(f"helpers.{module.name}")
 
 
 def _features() -> list[tuple[str, str, str]]:
