@@ -22,3 +22,17 @@ class Ended(NamedTuple):
         said = self.group.reap()
         assert said == self.outcome, f"waitid says {said}, {self.outcome} was due"
         return self
+
+
+LEADER_ENDS = ["leader alone", "zombie", "reaped"]
+
+
+def end_leader(group: ThreadGroup, how: str) -> None:
+    """Let the leader exit before a subthread that lives on, or with its group; or be reaped."""
+    if how == "leader alone":
+        group.spawn_thread()
+        group.leader.exit()
+        return
+    group.leader.exit_group()
+    if how == "reaped":
+        group.reap()

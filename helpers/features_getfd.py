@@ -25,9 +25,20 @@ def _probe_unprivileged() -> Verdict:
     caller, _, pidfd = rights.equals()
     with pidfd:
         error = _errno(lambda: caller.leader.call(getfd.copy, pidfd, 2).close())
+    return _judge_ptrace(error, "pidfd_getfd of an equal's", ())
+
+
+def _probe_sibling() -> Verdict:
+    target, caller = process.spawn(role="probe"), process.spawn(role="probe's sibling")
+    with target.pidfd() as pidfd:
+        error = _errno(lambda: caller.leader.call(getfd.copy, pidfd, 2).close())
+    return _judge_ptrace(error, "pidfd_getfd of a sibling's", (errno.ENOSYS,))
+
+
+def _judge_ptrace(error: int, what: str, missing: tuple[int, ...]) -> Verdict:
     if error == errno.EPERM:
         return Forbidden("kernel.yama.ptrace_scope, or another security module, forbids it")
-    return _judge(error, "pidfd_getfd of an equal's", ())
+    return _judge(error, what, missing)
 
 
 def _probe_kcmp() -> Verdict:
@@ -39,6 +50,7 @@ def _probe_kcmp() -> Verdict:
 
 
 PIDFD_GETFD = Feature("pidfd_getfd(2)", Version(5, 6), _probe_getfd)
+SIBLING_GETFD = Feature("pidfd_getfd(2) of a process beside", Version(5, 6), _probe_sibling)
 UNPRIVILEGED_GETFD = Feature(
     "pidfd_getfd(2) by a process without privileges", Version(5, 6), _probe_unprivileged
 )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from helpers import process, raw_info, targets
 from helpers.features import Absent, Feature, Present, Verdict, _errno, _judge
 from helpers.kernel import Version
+from helpers.namespaces import MNT
 from helpers.pidfd import Pidfd
 from helpers.targets import NotAPidfd
 from helpers.uapi import (
@@ -25,6 +26,7 @@ OTHER_MAGIC = ioctl_read_write(0xB7, GET_INFO_NUMBER, PIDFD_INFO_SIZE_VER3)
 NEXT_NUMBER = ioctl_read_write(PIDFS_IOCTL_MAGIC, GET_INFO_NUMBER + 1, PIDFD_INFO_SIZE_VER3)
 HIGHEST_NUMBER = ioctl_read_write(PIDFS_IOCTL_MAGIC, 255, PIDFD_INFO_SIZE_VER3)
 NUMBER_0 = ioctl_none(PIDFS_IOCTL_MAGIC, 0)
+NAMESPACE_WITH_SIZE = ioctl_read_write(PIDFS_IOCTL_MAGIC, MNT.number, PIDFD_INFO_SIZE_VER3)
 READ_ONLY = ioctl_read(PIDFS_IOCTL_MAGIC, GET_INFO_NUMBER, PIDFD_INFO_SIZE_VER3)
 
 

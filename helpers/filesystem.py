@@ -6,11 +6,13 @@ The functions take and give `Descriptor`, so that a child can be ordered to call
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from typing import NamedTuple
 
 from helpers import syscalls
 from helpers.descriptor import Descriptor
+from helpers.expect import refused
 from helpers.pidfd import Pidfd
 from helpers.uapi import PidfdFlag
 from helpers.uapi_files import (
@@ -102,14 +104,11 @@ def handle_of(
 def handle_size(target: Descriptor, room: int) -> int:
     """What the kernel says of a handle's size to a caller with room for `room` bytes.
 
-    Raises ``OSError`` where it says nothing.
+    Fails where the kernel does not refuse with EOVERFLOW.
     """
     raw = FileHandleStruct(bytes=room)
-    try:
+    with refused(errno.EOVERFLOW):
         syscalls.name_to_handle_at(target.fileno(), "", raw, HandleFlag.EMPTY_PATH)
-    except OSError:
-        if raw.bytes == room:
-            raise
     return int(raw.bytes)
 
 

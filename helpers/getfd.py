@@ -29,11 +29,22 @@ def open_in_own_table() -> int:
     return os.memfd_create("private")
 
 
-def copy_into_full_table(pidfd: Descriptor, number: int) -> None:
-    """``pidfd_getfd(2)`` when RLIMIT_NOFILE leaves no room for one more."""
+def fill_table() -> None:
+    """Let RLIMIT_NOFILE leave no room for one descriptor more."""
     first_free = closed_number()
     resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, first_free))
+
+
+def copy_into_full_table(pidfd: Descriptor, number: int) -> None:
+    """``pidfd_getfd(2)`` when the table is full."""
+    fill_table()
     copy(pidfd, number)
+
+
+def open_into_full_table(pid: int) -> None:
+    """``pidfd_open(2)`` when the table is full."""
+    fill_table()
+    syscalls.pidfd_open(pid, 0)
 
 
 def copy_until_refused(pidfd: Descriptor, number: int) -> str:

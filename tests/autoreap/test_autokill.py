@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import autoreap, features, filesystem, syscalls
+from helpers import autoreap, features, filesystem, rights, syscalls
 from helpers.autokill import assert_alive, assert_killed
 from helpers.autoreap import AUTOKILL, AUTOREAP, bear
 from helpers.features_autoreap import AUTOKILL as HAS_AUTOKILL
 from helpers.features_files import FILE_HANDLE, REOPEN
-from helpers.features_process import CLONE3
+from helpers.features_getfd import SIBLING_GETFD
+from helpers.features_process import CLONE3, USER_CHANGE
 from helpers.gating import needs
 from helpers.observe import Watcher
 from helpers.pidfd import Pidfd
@@ -79,6 +80,7 @@ def test_duplicate_holds(child: ThreadGroup) -> None:
     assert_killed(child, made, observer)
 
 
+@needs(SIBLING_GETFD)
 def test_copy_by_pidfd_getfd_holds(child: ThreadGroup, spawn: Callable[..., ThreadGroup]) -> None:
     """A descriptor that another process copied for itself holds the child alive.
 
@@ -133,6 +135,22 @@ def test_copy_sent_to_another_process_holds(
     pidfd.close()
     assert_alive(made, observer)
     receiver.leader.call(autoreap.let_go)
+    assert_killed(child, made, observer)
+
+
+@needs(USER_CHANGE)
+def test_close_by_another_user_kills(child: ThreadGroup, spawn: Callable[..., ThreadGroup]) -> None:
+    """Who closes last needs no right over the child.
+
+    Beyond the C suite.
+    """
+    made, pidfd = bear(child.leader, AUTOKILL)
+    observer, holder = made.pidfd(), spawn(role="holder")
+    holder.leader.call(autoreap.keep, pidfd)
+    holder.leader.call(rights.become, rights.OTHER_USER)
+    pidfd.close()
+    assert_alive(made, observer)
+    holder.leader.call(autoreap.let_go)
     assert_killed(child, made, observer)
 
 

@@ -19,6 +19,7 @@ from helpers.features_files import BIND_MOUNT, GENERATION, PIDFS, REOPEN
 from helpers.features_process import SEND_SIGNAL
 from helpers.gating import needs
 from helpers.info import Killed
+from helpers.parameters import OF_PIDFS
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.rights import EVERY_CAPABILITY
@@ -27,10 +28,6 @@ from helpers.thread import Thread
 from helpers.uapi import CloneFlag, InfoMask, PidfdFlag
 
 pytestmark = needs(PIDFS)
-
-_SCOPES = pytest.mark.parametrize(
-    "scope", [PidfdFlag.NONE, PidfdFlag.THREAD], ids=["process-scoped", "thread-scoped"]
-)
 
 
 @pytest.fixture
@@ -50,7 +47,7 @@ def target(tmp_path: Path) -> str:
 
 
 @needs(REOPEN, GENERATION)
-@_SCOPES
+@OF_PIDFS
 def test_reopened_pidfd_is_the_same_file(child: ThreadGroup, scope: PidfdFlag) -> None:
     """The link in /proc opens to another description of the same inode and generation.
 
@@ -67,7 +64,7 @@ def test_reopened_pidfd_is_the_same_file(child: ThreadGroup, scope: PidfdFlag) -
 
 @needs(SEND_SIGNAL)
 @needs(REOPEN)
-@_SCOPES
+@OF_PIDFS
 def test_reopened_pidfd_works(child: ThreadGroup, scope: PidfdFlag) -> None:
     """What the link in /proc opens to takes signals, and tells of the end, as any pidfd.
 

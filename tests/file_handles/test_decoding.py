@@ -109,7 +109,13 @@ def test_handle_of_a_zombie_can_be_opened(anchor: Pidfd, child: ThreadGroup) -> 
     assert opened.peek() == Killed(signal.SIGKILL)
 
 
-@pytest.mark.parametrize("held", [False, True], ids=["no pidfd left", "a pidfd still open"])
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param(False, id="no pidfd left"),
+        pytest.param(True, id="a pidfd still open", marks=needs(features.INFO_EXIT)),
+    ],
+)
 def test_handle_of_a_reaped_process_is_stale(anchor: Pidfd, child: ThreadGroup, held: bool) -> None:
     """From the reap on a handle is refused with ESTALE, even while a pidfd is held.
 

@@ -22,6 +22,7 @@ pytestmark = needs(features.GET_INFO)
         pytest.param(features_info.NEXT_NUMBER, id="the next number"),
         pytest.param(features_info.HIGHEST_NUMBER, id="the highest number"),
         pytest.param(features_info.NUMBER_0, id="number 0"),
+        pytest.param(features_info.NAMESPACE_WITH_SIZE, id="a namespace's number, with a size"),
         pytest.param(
             features_info.READ_ONLY,
             id="another direction",

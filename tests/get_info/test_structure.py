@@ -50,7 +50,8 @@ def test_caller_gets_as_much_as_its_structure_holds(child: ThreadGroup, size: in
 def test_caller_from_the_future_gets_zeroes(child: ThreadGroup, size: int) -> None:
     """What a larger structure holds beyond those that are known is zeroed up to its end.
 
-    091ee63e36e8 ("pidfs: improve ioctl handling"), v6.14. Beyond the C suite.
+    It is taken since 091ee63e36e8 ("pidfs: improve ioctl handling"), v6.14, and zeroed since
+    816b2e602035 ("pidfs: switch to copy_struct_to_user()"), v6.15. Beyond the C suite.
     """
     pidfd = child.pidfd()
     newest = raw_info.ask(pidfd, EVERYTHING).inside

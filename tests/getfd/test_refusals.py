@@ -10,9 +10,7 @@ import pytest
 
 from helpers import (
     expect,
-    features,
     features_getfd,
-    features_process,
     features_targets,
     getfd,
     rights,
@@ -21,6 +19,7 @@ from helpers import (
 )
 from helpers.expect import moved, refused
 from helpers.gating import needs
+from helpers.parameters import SCOPES, UNLIKE_EQUALS
 from helpers.process import ThreadGroup
 from helpers.rights import Obstacle
 from helpers.targets import NotAPidfd
@@ -29,15 +28,7 @@ from helpers.uapi import PidfdFlag
 pytestmark = needs(features_getfd.PIDFD_GETFD)
 
 
-@pytest.mark.parametrize(
-    "obstacle",
-    [
-        pytest.param(Obstacle.NOT_DUMPABLE, marks=needs(features_getfd.UNPRIVILEGED_GETFD)),
-        pytest.param(Obstacle.OTHER_USER, marks=needs(features_process.USER_CHANGE)),
-        pytest.param(Obstacle.MORE_CAPABLE, marks=needs(features.USER_NAMESPACE)),
-    ],
-    ids=lambda obstacle: obstacle.value,
-)
+@UNLIKE_EQUALS
 def test_process_that_may_not_be_traced_gives_no_descriptor(obstacle: Obstacle) -> None:
     """Who may not attach to a process by ptrace may not copy from it: EPERM.
 
@@ -138,18 +129,21 @@ def test_leader_that_has_exited_has_no_descriptors_though_its_thread_has(
     assert thread.call(os.lseek, number, 0, os.SEEK_CUR) == 0
 
 
-@needs(features.PIDFD_THREAD)
-def test_leader_has_not_what_a_thread_opened_for_itself(child: ThreadGroup) -> None:
-    """A descriptor of a thread's own table is unknown to the process pidfd: EBADF.
+@pytest.mark.parametrize("scope", SCOPES)
+def test_leader_has_not_what_a_thread_opened_for_itself(
+    child: ThreadGroup, scope: PidfdFlag
+) -> None:
+    """A descriptor of a thread's own table is unknown to the leader's pidfds: EBADF.
 
     Beyond the C suite.
     """
     thread = child.spawn_thread()
     number = thread.call(getfd.open_in_own_table)
     with refused(errno.EBADF):
-        getfd.copy(child.pidfd(PidfdFlag.THREAD), number)
+        getfd.copy(child.pidfd(scope), number)
 
 
+@needs(features_getfd.SIBLING_GETFD)
 def test_full_table_takes_no_copy(child: ThreadGroup, spawn: Callable[..., ThreadGroup]) -> None:
     """Where the caller may not have one descriptor more it gets EMFILE.
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 import pytest
 
-from helpers import filesystem
+from helpers import filesystem, syscalls
+from helpers.expect import refused
 from helpers.features_files import GENERATION, PIDFS
 from helpers.gating import needs
+from helpers.parameters import OF_PIDFS
 from helpers.process import ThreadGroup
 from helpers.uapi import IS_64BIT, PidfdFlag
-from helpers.uapi_files import PID_FS_MAGIC
+from helpers.uapi_files import FS_IOC_GETVERSION, PID_FS_MAGIC
 
 pytestmark = needs(PIDFS)
 
-_SCOPES = pytest.mark.parametrize(
-    "scope", [PidfdFlag.NONE, PidfdFlag.THREAD], ids=["process-scoped", "thread-scoped"]
-)
 
-
-@_SCOPES
+@OF_PIDFS
 def test_file_system_is_pidfs(child: ThreadGroup, scope: PidfdFlag) -> None:
     """``statfs(2)`` tells a pidfd by ``PID_FS_MAGIC``.
 
@@ -30,7 +29,7 @@ def test_file_system_is_pidfs(child: ThreadGroup, scope: PidfdFlag) -> None:
     assert filesystem.magic(child.pidfd(scope)) == PID_FS_MAGIC
 
 
-@_SCOPES
+@OF_PIDFS
 def test_file_type_is_none(child: ThreadGroup, scope: PidfdFlag) -> None:
     """The mode has no file type, by which lsof knows anonymous inodes, and root alone may do all.
 
@@ -39,7 +38,7 @@ def test_file_type_is_none(child: ThreadGroup, scope: PidfdFlag) -> None:
     assert stat.filemode(filesystem.mode(child.pidfd(scope))) == "?rwx------"
 
 
-@_SCOPES
+@OF_PIDFS
 def test_link_in_proc_tells_of_an_anonymous_inode(child: ThreadGroup, scope: PidfdFlag) -> None:
     """The link in /proc reads as it did before pidfs, for tools that look for it.
 
@@ -53,7 +52,7 @@ def test_link_in_proc_tells_of_an_anonymous_inode(child: ThreadGroup, scope: Pid
     not IS_64BIT and not os.uname().machine.endswith("64"),
     reason="a 32-bit kernel keeps half of the number here",
 )
-@_SCOPES
+@OF_PIDFS
 def test_generation_is_0_where_inode_numbers_are_whole(
     child: ThreadGroup, scope: PidfdFlag
 ) -> None:
@@ -62,3 +61,17 @@ def test_generation_is_0_where_inode_numbers_are_whole(
     Beyond the C suite, which only compares the generation of a pidfd with its own.
     """
     assert filesystem.generation(child.pidfd(scope)) == 0
+
+
+@needs(GENERATION)
+@pytest.mark.parametrize(
+    ("address", "error"),
+    [pytest.param(0, errno.EINVAL, id="null"), pytest.param(8, errno.EFAULT, id="nowhere")],
+)
+def test_generation_needs_a_place(child: ThreadGroup, address: int, error: int) -> None:
+    """A null pointer gives EINVAL, an address that cannot be written EFAULT.
+
+    Beyond the C suite.
+    """
+    with refused(error):
+        syscalls.ioctl(child.pidfd().fileno(), FS_IOC_GETVERSION, address)

@@ -9,7 +9,6 @@ import pytest
 
 from helpers import (
     features,
-    features_getfd,
     features_process,
     features_targets,
     memory,
@@ -19,6 +18,7 @@ from helpers import (
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.memory import Page
+from helpers.parameters import UNLIKE_EQUALS
 from helpers.process import ThreadGroup
 from helpers.rights import NICE, Obstacle
 from helpers.syscalls_access import drop_capabilities
@@ -87,15 +87,7 @@ def test_advice_needs_a_privilege(child: ThreadGroup) -> None:
         child.leader.call(memory.advise, target.pidfd(), page, MADV_COLD)
 
 
-@pytest.mark.parametrize(
-    "obstacle",
-    [
-        pytest.param(Obstacle.NOT_DUMPABLE, marks=needs(features_getfd.UNPRIVILEGED_GETFD)),
-        pytest.param(Obstacle.OTHER_USER, marks=needs(features_process.USER_CHANGE)),
-        pytest.param(Obstacle.MORE_CAPABLE, marks=needs(features.USER_NAMESPACE)),
-    ],
-    ids=lambda obstacle: obstacle.value,
-)
+@UNLIKE_EQUALS
 def test_process_that_may_not_be_looked_into_takes_no_advice(obstacle: Obstacle) -> None:
     """Who may not read a process by ptrace does not reach its memory: EACCES.
 
@@ -141,3 +133,16 @@ def test_other_descriptor_is_no_pidfd(kind: NotAPidfd) -> None:
     page: Page = memory.write_page()
     with refused(errno.EBADF):
         memory.advise(targets.make(kind), page, MADV_COLD)
+
+
+def test_no_flag_is_known(child: ThreadGroup) -> None:
+    """Flags are refused with EINVAL, before anyone looks for the process.
+
+    Beyond the pidfd suite; process_madvise.flag (mm/process_madv.c) tries one bit, on itself.
+    """
+    page, pidfd = child.leader.call(memory.write_page), child.pidfd()
+    child.kill()
+    child.reap()
+    for bit in range(32):
+        with refused(errno.EINVAL):
+            memory.advise(pidfd, page, MADV_COLD, 1 << bit)

@@ -6,10 +6,11 @@ import errno
 
 import pytest
 
-from helpers import features, features_targets, memory, targets
+from helpers import features, features_targets, memory, syscalls, targets
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
+from helpers.sentinels import answer
 from helpers.targets import NotAPidfd
 from helpers.uapi import PidfdFlag
 
@@ -38,6 +39,22 @@ def test_process_that_lives_on_in_a_subthread_keeps_its_memory(child: ThreadGrou
     with refused(errno.EINVAL):
         memory.release(pidfd)
     assert thread.call(memory.is_as_written)
+
+
+@pytest.mark.parametrize("leader_gone", [False, True], ids=["leader alive", "leader gone"])
+def test_killed_process_is_released_until_nothing_is_left(
+    child: ThreadGroup, leader_gone: bool
+) -> None:
+    """From the kill on the memory is released, or is gone by then: ESRCH; never EINVAL.
+
+    Beyond the pidfd suite; mm/mrelease_test.c tries again where it came too late.
+    """
+    pidfd = child.pidfd()
+    if leader_gone:
+        child.spawn_thread()
+        child.leader.exit()
+    child.kill()
+    assert answer(syscalls.process_mrelease, pidfd.fileno()) in ("done", "ESRCH")
 
 
 @pytest.mark.parametrize("end", ["zombie", "reaped"])

@@ -42,31 +42,21 @@ def test_pidfd_of_the_thread_that_execs_hangs_up(
 
 
 @needs(features.INFO_EXIT)
-def test_pidfd_of_the_thread_that_execs_tells_a_clean_exit(child: ThreadGroup) -> None:
-    """The exit information of the struct pid that was given up is of a clean exit.
-
-    Port of pidfd_info.thread_group_exec_thread (pidfd_info_test.c).
-    """
-    subthread = child.spawn_thread()
-    pidfd = subthread.pidfd(PidfdFlag.THREAD)
-    subthread.exec()
-    assert pidfd.info(InfoMask.EXIT).exit == Exited(0)
-
-
-@needs(features.INFO_EXIT)
-@pytest.mark.parametrize("status", [0, 7])
+@pytest.mark.parametrize("status", [None, 0, 7], ids=["leader alive", "exit 0", "exit 7"])
 def test_pidfd_of_the_thread_that_execs_tells_how_the_old_leader_exited(
-    child: ThreadGroup, status: int
+    child: ThreadGroup, status: int | None
 ) -> None:
-    """A leader that exited before the exec is reaped under the number of the thread that execs.
+    """The old leader is reaped under the number of the thread that execs, which ends it with 0.
 
-    Port of pidfd_info.thread_group_exec (pidfd_info_test.c), where the leader exits with 0.
+    Port of pidfd_info.thread_group_exec and .thread_group_exec_thread (pidfd_info_test.c), where
+    a leader that exited before the exec did so with 0 as well.
     """
     subthread = child.spawn_thread()
     pidfd = subthread.pidfd(PidfdFlag.THREAD)
-    child.leader.exit(status)
+    if status is not None:
+        child.leader.exit(status)
     subthread.exec()
-    assert pidfd.info(InfoMask.EXIT).exit == Exited(status)
+    assert pidfd.info(InfoMask.EXIT).exit == Exited(status or 0)
 
 
 @pytest.mark.parametrize("by_leader", [False, True], ids=["by a subthread", "by the leader"])

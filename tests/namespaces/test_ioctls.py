@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features, features_namespaces, features_process, namespaces, rights
+from helpers import features, features_namespaces, namespaces, rights
+from helpers.endings import LEADER_ENDS, end_leader
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.namespaces import Kind
+from helpers.parameters import obstacles
 from helpers.process import ThreadGroup
 from helpers.rights import Obstacle
 from helpers.uapi import CloneFlag, PidfdFlag
@@ -120,6 +122,21 @@ def test_descriptor_closes_on_exec(child: ThreadGroup, kind: Kind) -> None:
     assert namespaces.get(child.pidfd(), kind).closes_on_exec
 
 
+@needs(features.PID_NAMESPACE, features_namespaces.KIND[namespaces.PID])
+def test_pid_namespace_of_the_children_is_told_before_the_first_of_them(
+    spawn: Callable[..., ThreadGroup],
+) -> None:
+    """The namespace is there for who asks by pidfd, while /proc has nothing of it yet.
+
+    Beyond the C suite.
+    """
+    child, kind = spawn(CloneFlag.NEWUSER), namespaces.PID_FOR_CHILDREN
+    child.leader.call(namespaces.unshare, CloneFlag.NEWPID)
+    assert kind.name not in namespaces.of(child.pid)
+    early = namespaces.identity(namespaces.get(child.pidfd(), kind))
+    assert early == namespaces.of(child.leader.fork().pid)["pid"]
+
+
 @pytest.mark.parametrize("argument", [1, -1], ids=["1", "all bits"])
 @ALL
 def test_argument_must_be_zero(child: ThreadGroup, kind: Kind, argument: int) -> None:
@@ -131,30 +148,20 @@ def test_argument_must_be_zero(child: ThreadGroup, kind: Kind, argument: int) ->
         namespaces.get(child.pidfd(), kind, argument)
 
 
-@pytest.mark.parametrize("end", ["zombie", "reaped"])
+@pytest.mark.parametrize("end", LEADER_ENDS)
 def test_ended_process_has_no_namespaces(child: ThreadGroup, end: str) -> None:
-    """Of a zombie and of a reaped process every request gives ESRCH, and no other error.
+    """Of a leader that has exited every request gives ESRCH, though its subthreads may live.
 
     The pid namespace of a dead task was followed unchecked until 8a46067783bd ("pidfs: check for
     valid pid namespace"), v6.12 and v6.11.3. Beyond the C suite.
     """
     pidfd = child.pidfd()
-    child.leader.exit_group()
-    if end == "reaped":
-        child.reap()
+    end_leader(child, end)
     found = {kind.name: namespaces.answer(pidfd, kind) for kind in namespaces.configured()}
     assert found == dict.fromkeys(found, "ESRCH")
 
 
-@pytest.mark.parametrize(
-    "obstacle",
-    [
-        pytest.param(Obstacle.NOT_DUMPABLE),
-        pytest.param(Obstacle.OTHER_USER, marks=needs(features_process.USER_CHANGE)),
-        pytest.param(Obstacle.MORE_CAPABLE, marks=needs(features.USER_NAMESPACE)),
-    ],
-    ids=lambda obstacle: obstacle.value,
-)
+@obstacles()
 def test_process_that_may_not_be_looked_into_hides_its_namespaces(obstacle: Obstacle) -> None:
     """Who may not read a process by ptrace does not get its namespaces: EACCES of every kind.
 

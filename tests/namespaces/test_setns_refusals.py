@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from helpers import features, features_namespaces, features_targets, namespaces, rights, targets
+from helpers.endings import LEADER_ENDS, end_leader
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
@@ -38,7 +39,7 @@ def test_flags_must_be_namespaces(spawn: Callable[..., ThreadGroup], flags: Clon
     assert namespaces.of(mover.pid) == before
 
 
-@pytest.mark.parametrize("end", ["zombie", "reaped"])
+@pytest.mark.parametrize("end", LEADER_ENDS)
 @pytest.mark.parametrize(
     "flags",
     [
@@ -53,7 +54,7 @@ def test_flags_must_be_namespaces(spawn: Callable[..., ThreadGroup], flags: Clon
 def test_ended_process_has_nothing_to_enter(
     spawn: Callable[..., ThreadGroup], flags: CloneFlag, end: str
 ) -> None:
-    """The namespaces of a zombie and of a reaped process cannot be entered: ESRCH.
+    """Of a leader that has exited no namespace can be entered, though its subthreads may live.
 
     Port of current_nsset.pidfd_exited_child (pidfd_setns_test.c); whether the child had unshared
     anything is not looked at there, and the reaped one is beyond it.
@@ -61,9 +62,7 @@ def test_ended_process_has_nothing_to_enter(
     target = spawn(flags & CloneFlag.NEWUSER, "target")
     pidfd, mover = target.pidfd(), spawn(role="mover")
     before = namespaces.of(mover.pid)
-    target.leader.exit_group()
-    if end == "reaped":
-        target.reap()
+    end_leader(target, end)
     with refused(errno.ESRCH):
         mover.leader.call(namespaces.enter, pidfd, flags)
     assert namespaces.of(mover.pid) == before

@@ -83,7 +83,8 @@ def test_a_subthread_id_names_no_process(child: ThreadGroup) -> None:
     """Without PIDFD_THREAD the id must be that of a thread-group leader.
 
     ENOENT since 17f1b08acf50 ("pidfs: ensure consistent ENOENT/ESRCH reporting"), v6.16, where
-    EINVAL no longer hides that the thread exists. Beyond the C suite.
+    EINVAL no longer hides that the thread exists. Port of pidfd_info.thread_group
+    (pidfd_info_test.c).
     """
     subthread = child.spawn_thread()
     with refused(*moved(errno.ENOENT, old=errno.EINVAL, since=(6, 16))):

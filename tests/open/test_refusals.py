@@ -7,10 +7,12 @@ import os
 
 import pytest
 
-from helpers import features, features_process
+from helpers import features, features_process, getfd
 from helpers.expect import refused
 from helpers.gating import needs
+from helpers.parameters import SCOPES
 from helpers.pidfd import Pidfd
+from helpers.process import ThreadGroup
 from helpers.uapi import PID_MAX_LIMIT, PidfdFlag
 
 pytestmark = needs(features.PIDFD_OPEN)
@@ -18,10 +20,6 @@ pytestmark = needs(features.PIDFD_OPEN)
 BITS = [PidfdFlag(1 << bit) for bit in range(32)]
 KNOWN = PidfdFlag.NONBLOCK | PidfdFlag.THREAD
 LOWEST, HIGHEST = -(1 << 31), (1 << 31) - 1
-SCOPES = [
-    pytest.param(PidfdFlag.NONE, id="process"),
-    pytest.param(PidfdFlag.THREAD, id="thread", marks=needs(features.PIDFD_THREAD)),
-]
 
 
 @pytest.mark.parametrize("flags", SCOPES)
@@ -68,3 +66,12 @@ def test_unknown_flags_are_refused_before_the_number_is_looked_at() -> None:
     """
     with refused(errno.EINVAL):
         Pidfd.open(HIGHEST, PidfdFlag(1))
+
+
+def test_a_full_table_takes_no_pidfd(child: ThreadGroup) -> None:
+    """Where the caller may not have one descriptor more it gets EMFILE.
+
+    Beyond the C suite.
+    """
+    with refused(errno.EMFILE):
+        child.leader.call(getfd.open_into_full_table, child.pid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -10,9 +11,11 @@ from collections.abc import Callable
 import pytest
 
 from helpers import features, features_process, sleepers
+from helpers.expect import refused
 from helpers.gating import needs
 from helpers.info import Killed
 from helpers.observe import How, Watcher
+from helpers.parameters import SCOPES
 from helpers.pidfd import Pidfd
 from helpers.poller import Collector
 from helpers.process import ThreadGroup
@@ -23,11 +26,6 @@ pytestmark = needs(features.PIDFD_OPEN)
 IN, OUT, HUP, NONE = PollEvent.IN, PollEvent.OUT, PollEvent.HUP, PollEvent.NONE
 EVERYTHING = IN | PollEvent.PRI | OUT | PollEvent.RDNORM
 CHILDREN = 20
-
-SCOPES = [
-    pytest.param(PidfdFlag.NONE, id="process"),
-    pytest.param(PidfdFlag.THREAD, id="thread", marks=needs(features.PIDFD_THREAD)),
-]
 
 
 @needs(features_process.SEND_SIGNAL)
@@ -48,6 +46,24 @@ def test_each_of_many_children_killed_by_pidfd_notifies(
         pidfd.send_signal(signal.SIGKILL)
         watcher.assert_notified(IN)
         assert pidfd.peek() == Killed(signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    "call", [lambda fd: os.read(fd, 1), lambda fd: os.write(fd, b"x")], ids=["read", "write"]
+)
+def test_a_readable_pidfd_has_nothing_to_read(
+    call: Callable[[int], object], child: ThreadGroup
+) -> None:
+    """POLLIN tells of the end, and that is all: to read or to write is EINVAL.
+
+    ``pidfd_open(2)``. Beyond the C suite.
+    """
+    pidfd = child.pidfd()
+    child.kill()
+    child.await_end()
+    assert pidfd.poll() == IN
+    with refused(errno.EINVAL):
+        call(pidfd.fileno())
 
 
 @pytest.mark.parametrize("flags", SCOPES)

@@ -13,14 +13,11 @@ from helpers.descriptor import Descriptor
 from helpers.expect import moved, refused
 from helpers.features_files import PIDFS, REOPEN
 from helpers.gating import needs
+from helpers.parameters import OF_PIDFS
 from helpers.process import ThreadGroup
 from helpers.uapi import PidfdFlag
 
 pytestmark = needs(PIDFS)
-
-_SCOPES = pytest.mark.parametrize(
-    "scope", [PidfdFlag.NONE, PidfdFlag.THREAD], ids=["process-scoped", "thread-scoped"]
-)
 
 
 def _chown(fd: int) -> None:
@@ -43,7 +40,7 @@ def _utime(fd: int) -> None:
     os.utime(fd, (1, 1))
 
 
-@_SCOPES
+@OF_PIDFS
 @pytest.mark.parametrize(
     "change",
     [
@@ -70,7 +67,7 @@ def test_attributes_cannot_be_changed(
     assert os.fstat(pidfd.fileno()) == before
 
 
-@_SCOPES
+@OF_PIDFS
 @pytest.mark.parametrize(
     "attempt",
     [
@@ -93,7 +90,7 @@ def test_pidfd_cannot_be_executed(
 
 
 @needs(REOPEN)
-@_SCOPES
+@OF_PIDFS
 @pytest.mark.parametrize("access", [os.O_RDONLY, os.O_RDWR], ids=["O_RDONLY", "O_RDWR"])
 def test_pidfd_cannot_be_truncated(child: ThreadGroup, scope: PidfdFlag, access: int) -> None:
     """O_TRUNC, which marks an autokill pidfd inside the kernel, is not to be had by an open.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Callable
 
 import pytest
 
@@ -162,6 +163,15 @@ def test_pidfd_behind_credentials_is_cut_off_and_not_leaked(
     before = procfs.own_descriptors()
     assert sent.receive(ROOM_FOR_CREDENTIALS) == Received(b"hello", True, None, child.pid)
     assert procfs.own_descriptors() == before
+
+
+def test_full_table_brings_no_pidfd(spawn: Callable[..., ThreadGroup], sent: UnixSocket) -> None:
+    """A receiver that may not have one descriptor more finds -EMFILE in the place of the pidfd.
+
+    Beyond the C suite.
+    """
+    with refused(errno.EMFILE):
+        spawn(role="receiver").leader.call(sockets.receive_into_full_table, sent)
 
 
 def test_pidfd_fits_into_its_exact_room(child: ThreadGroup, sent: UnixSocket) -> None:

@@ -13,16 +13,12 @@ from helpers import features, features_process, sleepers
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.info import Exited, Killed
+from helpers.parameters import SCOPES
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.uapi import WALL, WCLONE, WNOTHREAD, PidfdFlag
 
 pytestmark = needs(features_process.WAIT)
-
-SCOPES = [
-    pytest.param(PidfdFlag.NONE, id="process"),
-    pytest.param(PidfdFlag.THREAD, id="thread", marks=needs(features.PIDFD_THREAD)),
-]
 
 
 def told(child: ThreadGroup, code: int, status: int) -> tuple[int, ...]:

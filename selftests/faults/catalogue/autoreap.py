@@ -117,3 +117,11 @@ def every_close_kills(real: Real, fd: int) -> None:
 def autokill_by_the_end_of_the_parent(real: Real, option: int, value: int) -> int:
     """Who holds the pidfd decides, not who made the child."""
     return 0 if option == PR_SET_PDEATHSIG and not value else int(real(option, value))
+
+
+@breaks("os.close")
+def autokill_needs_a_right(real: Real, fd: int) -> None:
+    """Who closes last needs no right over the child."""
+    if pidfds.target(fd) > 0 and pidfds.unprivileged():
+        os.dup(fd)  # so that it is not the last
+    real(fd)

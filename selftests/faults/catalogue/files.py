@@ -172,3 +172,14 @@ def pidfd_executes(real: Real, *args: Any) -> Callable[[], None]:
 def close_on_exec_of_a_link_turned(real: Real, path: str, flags: int) -> int:
     """The link to a pidfd opens with FD_CLOEXEC where O_CLOEXEC asks for it."""
     return int(real(path, flags ^ os.O_CLOEXEC))
+
+
+@breaks("ioctl")
+def generation_goes_nowhere(real: Real, fd: int, request: int, argument: int | None = None) -> int:
+    """The generation needs a place to go to."""
+    try:
+        return int(real(fd, request, argument))
+    except OSError:
+        if request != FS_IOC_GETVERSION:
+            raise
+        return 0

@@ -67,3 +67,17 @@ def dead_are_released() -> None:
 def release_by_any_descriptor() -> None:
     """Memory is released by a pidfd."""
     boundary.accept(_RELEASE, EBADF)
+
+
+@breaks(_ADVISE)
+def advice_takes_flags(
+    real: Real, pidfd: int, address: int, length: int, advice: int, flags: int = 0
+) -> int:
+    """No flag is known, whatever the pidfd stands for."""
+    return int(real(pidfd, address, length, advice, 0))
+
+
+@breaks(_RELEASE)
+def dying_keep_their_memory(real: Real, pidfd: int, flags: int = 0) -> None:
+    """The memory of a process that is being killed is released."""
+    boundary.fail(EINVAL)

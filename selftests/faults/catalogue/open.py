@@ -90,3 +90,9 @@ def number_looked_at_before_the_flags(real: Real, pid: int, flags: int = 0) -> i
     """Unknown flags are refused before the number is looked at."""
     os.close(real(pid, 0))
     return int(real(pid, flags))
+
+
+@fault()
+def full_table_is_a_full_system() -> None:
+    """Where the caller's table is full it gets EMFILE."""
+    boundary.swap_errno("pidfd_open", errno.EMFILE, errno.ENFILE)

@@ -167,3 +167,9 @@ def sigchld_tells_the_leaders_own_status(real: Real, signals: list[int]) -> sign
     fields = list(real(signals))
     fields[1], fields[5] = os.CLD_EXITED, 3
     return signal.struct_siginfo(fields)
+
+
+@breaks("os.read")
+def something_can_be_read(real: Real, fd: int, length: int) -> bytes:
+    """That a pidfd is readable does not mean that there is anything to read."""
+    return b"" if target(fd) else bytes(real(fd, length))

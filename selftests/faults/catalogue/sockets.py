@@ -180,3 +180,9 @@ def option_cannot_be_read_back(real: Real, own: socket.socket, level: int, *rest
 def other_sockets_take_the_option() -> None:
     """A socket that carries no pidfds does not take SO_PASSPIDFD."""
     boundary.accept("socket.setsockopt", errno.EOPNOTSUPP)
+
+
+@fault()
+def full_table_is_a_full_system_for_sockets() -> None:
+    """A receiver whose table is full is told EMFILE in the place of the pidfd."""
+    _edit_sent(lambda number: -errno.ENFILE if number < 0 else number)
