@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
@@ -120,10 +121,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Apply the options, and start the zygote while tests are collected."""
+    """Apply the options, or say in one line why nothing can run here."""
     config.addinivalue_line("markers", "needs(*features): skipped or failed where one is missing")
     if not os.path.exists("/proc/self/status"):
         raise pytest.UsageError("/proc is missing: mount -t proc proc /proc, and run again")
+    if not os.path.exists("/proc/sys/kernel/tainted"):
+        raise pytest.UsageError("/proc/sys is missing (CONFIG_SYSCTL, or /proc with subset=pid)")
     try:
         for end in Channel.pair("trial"):
             end.close()
@@ -134,7 +137,11 @@ def pytest_configure(config: pytest.Config) -> None:
         ) from error
     if hasattr(config, "workerinput"):
         agent.die_with_parent()  # a worker of xdist, or it would outlive a killed runner by 15 s
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is inherited as ignored: no zombies
     deadline.set_default(config.getoption("deadline"))
+    slowness = config.getoption("deadline") / deadline.DEFAULT_SECONDS
+    if slowness > 1 and config.getoption("timeout") is None:  # or it is over before the deadline
+        config.option.timeout = float(config.getini("timeout") or 0) * slowness
     observe.set_quiet_window(config.getoption("quiet_window") / 1000)
     crash_helper.set_own_machine(config.getoption("own_machine"))
     race_report.register(config)

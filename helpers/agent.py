@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn, Protocol
 
-from helpers import syscalls, syscalls_clone
+from helpers import deadline, syscalls, syscalls_clone
 from helpers.descriptor import Descriptor
 from helpers.image import make_echo
 from helpers.uapi import PR_SET_PDEATHSIG
@@ -29,6 +29,8 @@ BUG = 121
 _PRELOADED = tuple(f"helpers.{name}" for name in ("memory", "pidfd", "reaping", "signals"))
 
 _HIGHEST_FD = (1 << 31) - 1
+
+_PYTHONS_OWN = frozenset((signal.SIGPIPE, signal.SIGXFSZ))  # which it ignores from its start on
 
 _echo: Descriptor | str | None = None
 
@@ -53,11 +55,14 @@ class Answer(NamedTuple):
     trace: str = ""
 
 
-def start(fd: int) -> NoReturn:
-    """The zygote's main: serve the test on socket `fd` until it hangs up."""
+def start(fd: int, seconds: float) -> NoReturn:
+    """The zygote's main: serve the test on socket `fd`; children wait `seconds` where they must."""
     global _echo
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    # Whoever started pytest may have left signals ignored or blocked, which an exec does not undo.
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, *_PYTHONS_OWN}:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    deadline.set_default(seconds)
     _echo = make_echo()
     for module in _PRELOADED:
         __import__(module)
@@ -218,10 +223,11 @@ def exec_path(path: str) -> NoReturn:
     os.execve(path, [path], {})
 
 
-def interpreter(entry: str, fd: int) -> list[str]:
+def interpreter(entry: str, *args: float) -> list[str]:
     """Command line of an interpreter that imports nothing it need not, and runs `entry`."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     code = f"import sys; sys.path.insert(0, {root!r}); from helpers.agent import {entry}; "
+    words = ", ".join(map(repr, args))
     # What isolation hides of the environment: where byte code is kept, or all is compiled anew.
     kept = ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
-    return [sys.executable, "-I", "-S", "-B", *kept, "-c", f"{code}{entry}({fd})"]
+    return [sys.executable, "-I", "-S", "-B", *kept, "-c", f"{code}{entry}({words})"]

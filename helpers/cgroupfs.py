@@ -7,7 +7,7 @@ import os
 from typing import NamedTuple
 
 from helpers import agent
-from helpers.deadline import wait_until
+from helpers.deadline import Deadline, wait_until
 
 
 class Removal(NamedTuple):
@@ -22,7 +22,9 @@ class Removal(NamedTuple):
                 file.write("1")
         except FileNotFoundError:
             pass
-        wait_until(self._is_gone, f"cgroup {self.path} to become empty", seconds=5)
+        wait_until(
+            self._is_gone, f"cgroup {self.path} to become empty", seconds=Deadline().length / 4
+        )
 
     def _is_gone(self) -> bool:
         try:

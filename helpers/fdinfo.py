@@ -6,15 +6,13 @@ from typing import NamedTuple
 
 from helpers import process, syscalls
 from helpers.descriptor import Descriptor
+from helpers.filesystem import isolate_mounts
 from helpers.process import ThreadGroup
 from helpers.uapi import CloneFlag
 
-_MS_REC = 0x4000
-_MS_PRIVATE = 1 << 18
-
 
 class Shown(NamedTuple):
-    """The two lines, exactly: a pid, and the pids from the reader's namespace downwards."""
+    """The two lines, exactly: a pid, and the pids from the procfs's namespace downwards."""
 
     pid: str
     nspid: str
@@ -34,7 +32,7 @@ def shown(pidfd: Descriptor) -> Shown:
 
 def mount_own_proc() -> None:
     """Cover /proc by one of the caller's own pid namespace; its mounts reach nobody else."""
-    syscalls.mount("none", "/", "none", _MS_REC | _MS_PRIVATE)
+    isolate_mounts()
     syscalls.mount("proc", "/proc", "proc")
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 
 from helpers import (
+    autoreap,
     clone,
     credentials,
     memory,
@@ -13,7 +14,6 @@ from helpers import (
     procfs,
     signals,
     syscalls,
-    syscalls_clone,
     victims,
 )
 from helpers.features import (
@@ -29,7 +29,7 @@ from helpers.features import (
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
-from helpers.uapi import MADV_COLD, P_PIDFD, CloneArgs, CloneFlag, PidfdFlag, PollEvent, SignalFlag
+from helpers.uapi import MADV_COLD, P_PIDFD, CloneFlag, PidfdFlag, PollEvent, SignalFlag
 
 
 def _probe_send_signal() -> Verdict:
@@ -64,12 +64,11 @@ def _probe_hup() -> Verdict:
 
 
 def _probe_clone3() -> Verdict:
-    # A call that the kernel refuses before it makes anything.
-    error = _errno(lambda: syscalls_clone.clone3(CloneArgs(flags=CloneFlag.DETACHED)))
+    # Flags that the kernel refuses before it makes anything; in a child, should it not.
+    child = process.spawn(role="probe")
+    error = _errno(lambda: child.leader.call(autoreap.ask, CloneFlag.DETACHED))
     if error == errno.EINVAL:
         return Present()
-    if error == errno.ENOSYS and procfs.status("self").get("Seccomp") == "2":
-        return Forbidden("clone3 gives ENOSYS under a seccomp filter, as container runtimes do")
     return _judge(error, "clone3 of nothing", (errno.ENOSYS,))
 
 

@@ -127,8 +127,12 @@ def make_exec_chain(*, leader_exits: bool) -> Descriptor | None:
 def _make(name: str, content: bytes) -> Descriptor | None:
     try:
         image = Descriptor(os.memfd_create(name), name)
-    except OSError:  # no memfd_create(2), or vm.memfd_noexec forbids executable ones
+    except OSError:  # no memfd_create(2)
         return None
-    os.write(image.fileno(), content)
-    os.fchmod(image.fileno(), 0o755)
+    try:
+        os.write(image.fileno(), content)
+        os.fchmod(image.fileno(), 0o755)
+    except OSError:  # vm.memfd_noexec (v6.3) has sealed the mode
+        image.close()
+        return None
     return image

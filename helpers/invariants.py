@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 from typing import NamedTuple
@@ -27,6 +28,8 @@ class Snapshot(NamedTuple):
 # Not a test's doing: pytest-timeout's alarm, which a failure switches off, and the two signals
 # that the C library keeps for itself and catches from its first thread on.
 _NOT_OURS = sum(1 << number - 1 for number in (signal.SIGALRM, 32, 33))
+# Of mounts, those that tests make: others come and go on a machine in use.
+_MADE_BY_TESTS = (b" - pidfs ", b" - proc ", b" pidfd-")
 _SIGNAL_FIELDS = {b"SigBlk": "blocked", b"SigIgn": "ignored", b"SigCgt": "caught"}
 
 
@@ -39,10 +42,16 @@ def take() -> Snapshot:
         descriptors=frozenset(_descriptors(zygote.descriptors)),
         children=frozenset(zygote.strangers(procfs.children())),
         threads=_threads(),
-        mounts=_read("/proc/self/mountinfo"),
+        mounts=_mounts(_read("/proc/self/mountinfo")),
         signals=tuple(_signal_masks(_read("/proc/self/status"))),
         taint=_read("/proc/sys/kernel/tainted"),
     )
+
+
+@functools.lru_cache(maxsize=2)
+def _mounts(table: bytes) -> bytes:
+    lines = table.splitlines(keepends=True)
+    return b"".join(line for line in lines if any(word in line for word in _MADE_BY_TESTS))
 
 
 _before: Snapshot | None = None  # of the test that runs

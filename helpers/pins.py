@@ -107,7 +107,9 @@ class Pins:
             self.file.write_text(render(self._skips), encoding="utf-8")
             lines = (f"{number} {test}\n" for test, number in sorted(found.items()))
             tests.write_text("".join(lines), encoding="utf-8")
-        elif not (session.shouldstop or session.shouldfail):
+        elif session.exitstatus != pytest.ExitCode.INTERRUPTED and not (
+            session.shouldstop or session.shouldfail
+        ):
             pinned = parse(self.file.read_text("utf-8"))
             seen = None if self.whole else set(found)
             self._differences = differences(pinned, self._skips, seen=seen)

@@ -214,12 +214,10 @@ def reap_orphans() -> None:
 
 
 def _end(group: ThreadGroup) -> None:
-    try:
+    if not _is_reaped(group.pid):  # else its number may be another's by now
         os.kill(group.pid, signal.SIGKILL)
         os.kill(group.pid, signal.SIGCONT)
-    except ProcessLookupError:  # reaped by the test in its own way
-        pass
-    wait_until(lambda: _is_reaped(group.pid), f"the end of {group!r}", state=group._state)
+        wait_until(lambda: _is_reaped(group.pid), f"the end of {group!r}", state=group._state)
     group.reaped = True
 
 

@@ -16,9 +16,10 @@ from helpers.autoreap import AUTOKILL
 from helpers.deadline import Deadline
 from helpers.race_driver import Observer
 from helpers.race_observers import Refusal, Word
+from helpers.reaping import reap
 from helpers.scenes import Rounds, Stage, Victim
 from helpers.uapi import CloneArgs, PollEvent
-from helpers.victims import Stack, reap
+from helpers.victims import Stack
 
 KILLED, LIVES_ON = Word("killed"), Word("lives on")
 _HIGH = 500  # copies get numbers from here on, so that none stands where the original stood

@@ -7,7 +7,6 @@ about and says so, and every observer says that it is through.
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import time
 from collections.abc import Callable
@@ -44,15 +43,6 @@ class Board:
         """Called now and then while one waits; raises if it is to no purpose."""
         self.caused = self._words[_CAUSED : _CAUSED + 1]
         """The round whose cause is through, for `attempts.repeat`."""
-
-    def word(self, number: int) -> memoryview:
-        """One of the words that scenes have for themselves."""
-        at = mmap.PAGESIZE // 16 + number * _APART
-        return self._words[at : at + 1]
-
-    def address(self, word: memoryview) -> int:
-        """Where `word` is in memory, for system calls that wait on it."""
-        return ctypes.addressof(ctypes.c_long.from_buffer(word))
 
     def publish(self, subject: Subject) -> None:
         """Begin a round: one word says all, so that nobody sees half of it."""

@@ -19,7 +19,6 @@ from helpers.race_driver import Family, Observer
 from helpers.uapi import InfoMask, PidfdFlag, PollEvent
 
 _INFO = struct.Struct("=QQ12I")
-_MASK = struct.Struct("=Q")
 _EVENTS = struct.Struct("=I")
 _POLLFD = struct.Struct("=iHH")
 

@@ -13,12 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from helpers import agent, syscalls, syscalls_clone
-from helpers.features import Absent, Feature, Forbidden, Present, Verdict
 from helpers.image import make_echo
-from helpers.kernel import Version
+from helpers.reaping import reap
 from helpers.scenes import Rounds, Stage, Victim
 from helpers.uapi import CloneFlag
-from helpers.victims import reap
 
 
 @contextmanager
@@ -38,24 +36,6 @@ def setuid_program() -> Iterator[str]:
         yield str(program)
     finally:
         shutil.rmtree(directory)
-
-
-def _probe() -> Verdict:
-    if os.geteuid():
-        return Forbidden("not root")
-    with setuid_program() as path:
-        if os.statvfs(path).f_flag & os.ST_NOSUID:
-            return Forbidden("the directory for temporary files is mounted nosuid")
-        read, write = os.pipe2(os.O_CLOEXEC)
-        out, told = os.pipe2(os.O_CLOEXEC)
-        pid = start(path, read, told)
-        os.write(write, b"g?")
-        os.close(told)
-        runs = os.read(out, 1) == b"?"
-        for fd in (read, write, out):
-            os.close(fd)
-        reap(pid)
-    return Present() if runs else Absent("the program does not run")
 
 
 def become_root_by_exec(stage: Stage, path: str) -> Rounds:
@@ -95,6 +75,3 @@ def start(path: str, read: int, told: int) -> int:
     except BaseException:  # noqa: BLE001  # no child may return into its maker's code
         traceback.print_exc(file=sys.stderr)
     os._exit(agent.BUG)
-
-
-SETUID = Feature("programs that run as root", Version(2, 6), _probe)

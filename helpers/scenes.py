@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from helpers import syscalls
 from helpers.race_board import spin
+from helpers.reaping import reap
 from helpers.uapi import CloneFlag, PidfdFlag, PollEvent
-from helpers.victims import Stack, await_zombie, choose_next_pid, reap
+from helpers.victims import Stack, await_zombie, choose_next_pid
 
 _LONGEST_JITTER = 40_000  # nanoseconds
 

@@ -16,9 +16,10 @@ from typing import NoReturn
 from helpers import agent, procfs, syscalls, syscalls_clone
 from helpers.deadline import Deadline, wait_until
 from helpers.image import make_echo, make_exec_chain
+from helpers.reaping import reap
 from helpers.scenes import Rounds, Stage, Victim
 from helpers.uapi import CloneFlag, PidfdFlag, PollEvent
-from helpers.victims import Stack, reap
+from helpers.victims import Stack
 
 _SLICES, _SLICE = 50, 0.002  # of one process, and seconds of each
 

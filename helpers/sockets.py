@@ -182,13 +182,6 @@ def connect(address: bytes) -> None:
     UnixSocket.new().connect(address)
 
 
-def connect_to(listener: UnixSocket) -> UnixSocket:
-    """Our own connection to a listener."""
-    made = UnixSocket.new()
-    made.connect(listener.address)
-    return made
-
-
 def listen() -> bytes:
     """Listen until the process ends; gives the address."""
     return UnixSocket.listen().address

@@ -9,6 +9,7 @@ standard library refuses before the kernel sees them.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
@@ -237,7 +238,11 @@ def close_range(first: int, last: int) -> None:
     try:
         syscall(NR_CLOSE_RANGE, first, last, 0)
     except OSError:  # before v5.9, or filtered
-        os.closerange(first, min(last, os.sysconf("SC_OPEN_MAX")) + 1)
+        # Those that are open: RLIMIT_NOFILE may allow a billion.
+        for number in map(int, os.listdir("/proc/self/fd")):
+            if first <= number <= last:
+                with contextlib.suppress(OSError):  # the one that listed the directory
+                    os.close(number)
 
 
 def prepare_execve(target: int | str, argv: list[str]) -> Callable[[], NoReturn]:

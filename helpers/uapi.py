@@ -13,7 +13,8 @@ from enum import IntFlag
 MACHINE = os.uname().machine
 IS_64BIT = ctypes.sizeof(ctypes.c_void_p) == 8
 """The word size of this interpreter, which a 64-bit kernel's may differ from."""
-ABI = MACHINE if IS_64BIT else {"x86_64": "i386", "i686": "i386"}.get(MACHINE, "arm")
+_32BIT = {**dict.fromkeys(("x86_64", "i386", "i486", "i586", "i686"), "i386"), "aarch64": "arm"}
+ABI = MACHINE if IS_64BIT else _32BIT.get(MACHINE, "arm" if MACHINE.startswith("arm") else MACHINE)
 """Whose system calls this interpreter makes: of a 32-bit one on a 64-bit kernel, 32-bit ones."""
 
 
@@ -136,7 +137,7 @@ FD_PIDFS_ROOT = -10002
 
 AT_FDCWD = -100
 
-# `_IOC` packs direction, size, type and number; three architectures keep older field widths
+# `_IOC` packs direction, size, type and number; four architectures keep older field widths
 # (arch/{mips,powerpc,sparc,alpha}/include/uapi/asm/ioctl.h).
 _OLD_IOC = MACHINE.startswith(("mips", "ppc", "sparc", "alpha"))
 _IOC_SIZEBITS = 13 if _OLD_IOC else 14
@@ -243,9 +244,6 @@ class Siginfo(ctypes.Structure):
     class _Rt(ctypes.Structure):
         _fields_ = [("pid", ctypes.c_int), ("uid", ctypes.c_uint32), ("value", ctypes.c_void_p)]
 
-    class _Padded(ctypes.Structure):
-        pass
-
     _anonymous_ = ("head", "rt")
     _fields_ = [
         ("head", _Head),
@@ -301,4 +299,3 @@ SA_NOCLDWAIT = 0x10000 if MACHINE.startswith("mips") else 2
 
 MADV_COLD = 20
 MADV_PAGEOUT = 21
-MADV_GUARD_INSTALL = 102

@@ -16,9 +16,6 @@ FILEID_KERNFS = 0xFE
 MAX_HANDLE_SZ = 128
 """``include/linux/exportfs.h``."""
 
-FD_NSFS_ROOT = -10003
-"""The root of nsfs for ``open_by_handle_at(2)``; v6.18."""
-
 FS_IOC_GETVERSION = ioctl_read(ord("v"), 1, ctypes.sizeof(ctypes.c_long))
 """Asks for an inode's generation, 32 bits; ``include/uapi/linux/fs.h``."""
 

@@ -12,7 +12,6 @@ import os
 import signal
 
 from helpers import syscalls_clone
-from helpers.info import Outcome, decode_waitid
 from helpers.uapi import P_PID, WALL, CloneFlag
 
 LONGEST = 60
@@ -63,10 +62,3 @@ def choose_next_pid(pid: int) -> None:
 def await_zombie(pid: int) -> None:
     """Wait until a child has ended and do not reap it."""
     os.waitid(P_PID, pid, os.WEXITED | os.WNOWAIT | WALL)
-
-
-def reap(pid: int) -> Outcome:
-    """Wait for a child, reap it, and tell how it ended."""
-    result = os.waitid(P_PID, pid, os.WEXITED | WALL)
-    assert result is not None
-    return decode_waitid(result)

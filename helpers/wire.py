@@ -84,6 +84,8 @@ class Channel(Descriptor):
         body = io.BytesIO()
         pickler = _Pickler(body)
         pickler.dump(message)
+        if body.tell() > _LARGEST:
+            raise ValueError(f"{body.tell()} bytes are too many for one message")
         rights = array.array("i", pickler.fds)
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if rights else []
         try:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from helpers import agent
-from helpers.deadline import Deadline, DeadlineExpired
+from helpers.deadline import Deadline
 from helpers.uapi import CloneFlag
 from helpers.wire import Channel, Hangup
 
@@ -43,7 +43,7 @@ class Zygote:
         self.is_lost = False
         ours, theirs = Channel.pair("zygote")
         self._process = subprocess.Popen(
-            agent.interpreter("start", theirs.fileno()),
+            agent.interpreter("start", theirs.fileno(), Deadline().length),
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -53,6 +53,8 @@ class Zygote:
                 "PATH": os.environ.get("PATH", os.defpath),
                 "LC_ALL": "C.UTF-8",
                 "MALLOC_ARENA_MAX": "1",
+                # Without it some interpreters do not find their own library.
+                **{key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ},
             },
         )
         theirs.close()
@@ -105,8 +107,8 @@ class Zygote:
 
     def new_errors(self) -> str:
         """What children printed since this was asked last: errors in their own code."""
-        self.errors.seek(self._reported)
-        said = self.errors.read()
+        # Not by seek and read: who prints there shares our offset.
+        said = os.pread(self.errors.fileno(), 1 << 20, self._reported)
         self._reported += len(said)
         return said.decode(errors="replace")
 
@@ -149,12 +151,12 @@ class Zygote:
         """The next result; one that comes too late would be taken for that of a later order."""
         try:
             answer = self._channel.receive_within(deadline, what)
-        except DeadlineExpired:
+        except Hangup as error:
+            raise self._died() from error
+        except BaseException:  # the deadline, or what pytest-timeout and Ctrl-C raise
             self.is_lost = True
             self._process.kill()
             raise
-        except Hangup as error:
-            raise self._died() from error
         if answer.error is not None:
             raise answer.error
         if answer.trace:
@@ -190,4 +192,5 @@ class Zygote:
             self._ahead += ordered
 
     def _died(self) -> ZygoteDied:
+        self.is_lost = True
         return ZygoteDied(f"the zygote ended ({self._process.wait()}):\n{self.new_errors()}")

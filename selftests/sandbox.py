@@ -218,6 +218,31 @@ def without_proc() -> None:
     _mount("none", "/proc", "tmpfs")
 
 
+def without_sysctls() -> None:
+    """See a /proc of tasks alone."""
+    own_mounts()
+    _mount("proc", "/proc", "proc", 0, "subset=pid")
+
+
+def sealed_memory(value: str) -> None:
+    """Be in a pid namespace in which memory files may not be executed, ``vm.memfd_noexec``."""
+    own_mounts()
+    syscalls.unshare(CloneFlag.NEWPID)
+    _go_on_as_pid_1()
+    _mount("proc", "/proc", "proc")
+    with open("/proc/sys/vm/memfd_noexec", "w", encoding="ascii") as file:
+        file.write(value)
+
+
+def with_signals(state: str) -> None:
+    """Have every signal ``ignored`` or ``blocked`` that can be."""
+    usual = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+    if state == "blocked":
+        signal.pthread_sigmask(signal.SIG_BLOCK, usual)
+    for number in usual if state == "ignored" else ():
+        signal.signal(number, signal.SIG_IGN)
+
+
 def read_only(path: str) -> None:
     """See `path` on a file system that cannot be written."""
     own_mounts()

@@ -239,25 +239,37 @@ def test_machine_without_any_image_is_told(monkeypatch: pytest.MonkeyPatch) -> N
         image.make_echo()
 
 
+@pytest.mark.parametrize("call", ["memfd_create", "fchmod"])
 def test_memory_that_must_not_be_executed_makes_way_for_cat(
-    monkeypatch: pytest.MonkeyPatch,
+    call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``vm.memfd_noexec`` at its strictest."""
+    """``vm.memfd_noexec`` at its strictest refuses to make it, and else to let it be executed."""
 
     def refuse(*_: object) -> int:
         raise PermissionError(errno.EACCES, "no")
 
-    monkeypatch.setattr(os, "memfd_create", refuse)
+    monkeypatch.setattr(os, call, refuse)
     assert image.make_echo() == shutil.which("cat")
 
 
 def test_agents_import_no_more_than_they_need() -> None:
     """What the zygote imports is paid for by every fork."""
-    *command, code = agent.interpreter("start", 0)
-    code = code.replace("start(0)", "print(*sys.modules)")
+    *command, code = agent.interpreter("start", 0, 1.0)
+    code = code.replace("start(0, 1.0)", "print(*sys.modules)")
     said = subprocess.run([*command, code], capture_output=True, text=True, check=True).stdout
     assert "helpers.agent" in said.split()
     assert not set(said.split()) & {"pytest", "asyncio", "subprocess", "threading", "logging"}
+
+
+def test_children_have_the_deadline_of_the_run(child: ThreadGroup) -> None:
+    """What they wait for is as slow as all else."""
+    assert child.leader.call(Deadline).length == Deadline().length
+
+
+def test_message_that_is_too_long_is_told(child: ThreadGroup) -> None:
+    """Instead of one that is cut off."""
+    with pytest.raises(ChildFailed, match=r"7\d+ bytes are too many for one message"):
+        child.leader.call(bytes, 70_000)
 
 
 def test_deadline_names_who_owes_what(child: ThreadGroup) -> None:

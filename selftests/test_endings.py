@@ -169,10 +169,30 @@ def test_killed_zygote_ends_its_children_and_fails_in_words(
             os.kill(process.zygote()._process.pid, signal.SIGKILL)
             for _ in range(9):  # more than are made ahead
                 spawn()
+
+        def test_next(child):
+            assert child.leader.call(os.getpid) == child.pid
         """
-    ).run("--deadline=2", "-x")
+    ).run("--deadline=2")
     assert "the zygote ended (-9)" in run.out
-    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert run.counts == {"failed": 1, "passed": 1}
+
+
+def test_test_that_is_ended_while_the_zygote_works_takes_no_answer_along(
+    project: Callable[[str], Project],
+) -> None:
+    """The answer that comes later would be taken for that to a later order."""
+    run = project(
+        """
+        @pytest.mark.timeout(0.5)
+        def test_slow(): process.zygote().call(time.sleep, 2)
+
+        def test_next(child):
+            assert child.leader.call(os.getpid) == child.pid
+        """
+    ).run()
+    assert run.counts == {"failed": 1, "passed": 1}
+    assert "Timeout" in run.outcome("test_slow")
 
 
 def test_zygote_that_does_not_answer_in_time_fails_one_test(

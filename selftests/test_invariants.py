@@ -101,7 +101,7 @@ def test_nothing_else_is_told(leavers: Run) -> None:
 MOUNTER = """
 def test_mount():
     libc = ctypes.CDLL(None, use_errno=True)
-    assert libc.mount(b"none", b"/mnt", b"tmpfs", 0, None) == 0
+    assert libc.mount(b"pidfd-mount", b"/mnt", b"tmpfs", 0, None) == 0
 """
 
 

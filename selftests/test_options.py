@@ -100,6 +100,7 @@ def test_hanging_test_is_that_tests_failure(
         ("--deadline=abc", "--deadline: 'abc' is not a number above 0"),
         ("--deadline=nan", "--deadline: 'nan' is not a number above 0"),
         ("--deadline=1e9", "--deadline: '1e9' is not a number above 0"),
+        ("--model-steps=0", "--model-steps: '0' is not a number of steps, 1 at least"),
     ],
 )
 def test_wrong_values_are_refused(
@@ -111,6 +112,17 @@ def test_wrong_values_are_refused(
     lines = [line for line in (run.out + run.err).splitlines() if told in line]
     assert len(lines) == 1, run
     assert "Traceback" not in run.out + run.err
+
+
+@pytest.mark.parametrize(("wanted", "limit"), [([], 240.0), (["--timeout=7"], 7.0)])
+def test_time_limit_of_a_test_grows_with_the_deadline(
+    wanted: list[str], limit: float, project: Callable[[str], Project]
+) -> None:
+    """Or it would be over before a deadline is; what is asked for stands."""
+    made = project(f"def test_one(pytestconfig): assert pytestconfig.option.timeout == {limit}")
+    for workers in ([], ["-n", "1"]):
+        run = made.run("--deadline=40", "-o", "timeout=120", *wanted, *workers)
+        assert run.counts == {"passed": 1}, run.out
 
 
 def test_values_arrive(project: Callable[[str], Project]) -> None:

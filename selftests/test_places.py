@@ -112,6 +112,23 @@ def test_no_proc_is_told_in_one_line(options: list[str], project: Callable[[str]
     )
 
 
+def test_no_sysctls_is_told_in_one_line(project: Callable[[str], Project]) -> None:
+    """Whether the kernel is tainted is asked around every test."""
+    run = project(GOOD).run_in("without-sysctls")
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert (run.out + run.err).strip() == (
+        "ERROR: /proc/sys is missing (CONFIG_SYSCTL, or /proc with subset=pid)"
+    )
+
+
+@pytest.mark.parametrize("value", ["1", "2"])
+def test_memory_files_that_may_not_be_executed(
+    value: str, project: Callable[[str], Project]
+) -> None:
+    """Children execute ``cat`` instead."""
+    assert_good(project(GOOD).run_in("sealed-memory", value))
+
+
 @pytest.mark.skipif(MACHINE not in ("x86_64", "aarch64", "riscv64"), reason="no filter")
 def test_kernel_without_unix_sockets_is_told_in_one_line(project: Callable[[str], Project]) -> None:
     """Nobody could give orders to a child."""
@@ -157,10 +174,29 @@ def test_foreign_environment_does_not_reach_children(project: Callable[[str], Pr
     assert run.counts == {"passed": 1}, run.out
 
 
-def test_inherited_signals_and_descriptors_are_no_fault(project: Callable[[str], Project]) -> None:
-    """A runner may ignore signals, block some, and leave descriptors open for us."""
-    shell = ["sh", "-c", 'trap "" HUP INT USR1; exec 7</dev/null; exec "$@"', "sh"]
+def test_inherited_descriptors_are_no_fault(project: Callable[[str], Project]) -> None:
+    """A runner may leave descriptors open for us."""
+    shell = ["sh", "-c", 'exec 7</dev/null; exec "$@"', "sh"]
     assert_good(project(GOOD).run(wrapper=shell))
+
+
+@pytest.mark.parametrize("state", ["ignored", "blocked"])
+def test_inherited_state_of_signals_is_no_fault(
+    state: str, project: Callable[[str], Project]
+) -> None:
+    """A runner may ignore signals or block them, SIGCHLD too: children begin with neither."""
+    made = project(
+        """
+        def test_end(child):
+            child.leader.exit_group(3)
+            assert child.reap() == info.Exited(3)
+
+        def test_signals(child):
+            child.kill(signal.SIGUSR1)
+            assert child.reap() == info.Killed(signal.SIGUSR1)
+        """
+    )
+    assert_good(made.run_in("with-signals", state))
 
 
 def test_many_descriptors_are_in_use(project: Callable[[str], Project]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import NamedTuple
 
 import pytest
@@ -20,11 +21,18 @@ class Extent(NamedTuple):
     seed: int
 
 
+def _count(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if not number:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of steps, 1 at least")
+    return number
+
+
 def add_options(group: pytest.OptionGroup) -> None:
     """Add them to the suite's."""
     group.addoption(
         "--model-steps",
-        type=int,
+        type=_count,
         metavar="N",
         help=f"steps to take for each test in tests/model, however long it lasts (default: "
         f"{DEFAULT_STEPS}, or what {DEFAULT_SECONDS:g} seconds allow)",

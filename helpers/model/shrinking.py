@@ -13,6 +13,7 @@ from helpers import journal
 from helpers.deadline import Deadline
 from helpers.model.moves import MOVES
 from helpers.model.script import Taken
+from helpers.model.settling import Stuck
 from helpers.model.steps import ThreadGroups
 from helpers.model.tasks import Group, Pidfd, Task
 
@@ -38,7 +39,7 @@ def shorten(found: Found) -> Found:
         while end > 0 and deadline.left_ms():
             start = max(0, end - size)
             again = replay([*found.script[:start], *found.script[end:]])
-            if again is not None:
+            if again is not None and not isinstance(again.error, Stuck):
                 found = again
             end = min(start, len(found.script))
         if size > 1 or len(found.script) == before:
@@ -57,7 +58,7 @@ def replay(script: Sequence[Taken]) -> Found | None:
                 continue
             try:
                 result = getattr(state, taken.name)(**arguments)
-            except Exception as error:  # noqa: BLE001
+            except (Exception, Stuck) as error:  # noqa: BLE001
                 return Found(error, state.script)
             if taken.result is not None:
                 made[_key(taken.result)] = result

@@ -19,11 +19,11 @@ from helpers.gating import needs
 from helpers.race_driver import MakeObserver
 from helpers.race_namespaces import ITS_NAMESPACE, GetOurNamespace
 from helpers.race_observers import ITS_FILE, GetFd
-from helpers.race_setuid import SETUID, become_root_by_exec, setuid_program
+from helpers.race_setuid import become_root_by_exec, setuid_program
 from helpers.races import Race
 from helpers.rights import OTHER_USER
 
-pytestmark = needs(features_process.USER_CHANGE, SETUID, features_rights.SETUID_EXEC)
+pytestmark = needs(features_process.USER_CHANGE, features_rights.SETUID_EXEC)
 
 
 @pytest.fixture
