@@ -9,24 +9,26 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 
 import pytest
 
 MARK = "pidfd-tests: running "
+OVER = "pidfd-tests: over "
 
 # What the kernel says of itself when something is wrong.
 _REPORT = re.compile(
-    r"\bBUG: |\bWARNING: |\bKASAN: |\bUBSAN: |\bKCSAN: |\bOops\b|general protection fault"
+    r"\bBUG: |\bBUG \S+ \(|\bWARNING: |\bKASAN: |\bUBSAN: |\bKCSAN: |\bOops\b|hard LOCKUP"
+    r"|general protection fault"
     r"|possible (?:circular|recursive) locking|inconsistent lock state|suspicious RCU usage"
-    r"|INFO: (?:task .* blocked for more than|rcu_\w+ (?:self-)?detected|trying to register)"
+    r"|INFO: (?:task .* blocked.* for more than|rcu_\w+ (?:self-)?detected|trying to register)"
     r"|Kernel panic|kernel BUG at|refcount_t: |list_(?:add|del) corruption|Out of memory: "
 )
 
 
 def is_report(line: str) -> bool:
     """Whether a line of the kernel log tells of something gone wrong in the kernel."""
-    return MARK not in line and _REPORT.search(line) is not None
+    return MARK not in line and OVER not in line and _REPORT.search(line) is not None
 
 
 def reports(lines: Iterable[str]) -> list[str]:
@@ -47,11 +49,11 @@ class KernelLog:
             self._writable = False
         os.lseek(self._fd, 0, os.SEEK_END)
 
-    def mark(self, text: str) -> None:
-        """Write a line into the log, at a level that consoles show."""
+    def mark(self, what: str, test: str) -> None:
+        """Write into the log that a test begins or is over, at a level that consoles show."""
         if self._writable:
             # A record without an end of line stays open for more, and is not yet to be read.
-            os.write(self._fd, f"<5>{MARK}{text[:800]}\n".encode())
+            os.write(self._fd, f"<5>{what}{test[:800]}\n".encode())
 
     def new(self) -> list[str]:
         """The messages since the last time; the reader may have missed some, and then says so."""
@@ -87,16 +89,20 @@ class Watch:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Begin with what comes from now on."""
         self._log.new()
-        self._log.mark(item.nodeid)
+        self._log.mark(MARK, item.nodeid)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_runtest_teardown(self) -> None:
-        """Fail for what came during the test."""
-        lines = self._log.new()
-        found = reports(lines)
-        if found:
-            shown = "\n".join(lines[:60])
-            pytest.fail(f"the kernel reported: {found[0]}\nkernel log:\n{shown}", pytrace=False)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Fail for what came during the test, or while its children were ended."""
+        try:
+            yield
+        finally:
+            lines = self._log.new()
+            self._log.mark(OVER, item.nodeid)
+            found = reports(lines)
+            if found:
+                shown = "\n".join(lines[:60])
+                pytest.fail(f"the kernel reported: {found[0]}\nkernel log:\n{shown}", pytrace=False)
 
     def pytest_unconfigure(self) -> None:
         """Close the log."""

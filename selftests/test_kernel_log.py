@@ -16,16 +16,24 @@ def write(text):
 
 def test_before(): pass
 def test_warned(): write("<4>WARNING: made up by a selftest of pidfd-tests\\n")
+
+@pytest.fixture
+def ending():
+    yield
+    write("<4>WARNING: made up at an end\\n")
+
+def test_ending(ending): pass
 def test_chatter(): write("<6>nothing of note, says a selftest of pidfd-tests\\n")
 """
 
 
 @pytest.mark.skipif(not os.access("/dev/kmsg", os.W_OK), reason="/dev/kmsg may not be written")
 def test_report_fails_the_test_that_ran(project: Callable[[str], Project]) -> None:
-    """And no other."""
+    """And no other; what comes while a test is cleared up is that test's as well."""
     run = project(TESTS).run("--watch-kernel-log")
     assert run.passed >= {"test_before", "test_chatter"}
     assert "WARNING: made up by a selftest" in run.report("test_warned")
+    assert "WARNING: made up at an end" in run.report("test_ending")
     assert run.code == 1
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from helpers.deadline import wait_until
-from helpers.kmsg import MARK, is_report
+from helpers.kmsg import MARK, OVER, is_report
 from selftests.runner import ROOT
 from vmtest import console, results, root
 from vmtest.guestrun import GuestRun, Settings
@@ -36,6 +36,7 @@ def test(name, outcome="passed", log=""):
     if log:
         say(log)
     tell(test=name, outcome=outcome, why="", seconds=0.1, text="")
+    say("[    2.100000] pidfd-tests: over " + name)
 def boot():
     say("[    0.000000] Linux version 6.12.1-test")
     tell(booted="6.12.1-test", uptime=1.5)
@@ -118,6 +119,23 @@ def test_boot_that_the_emulation_spoilt_is_done_once_more(fake: Outcome) -> None
     assert (result.end, result.boots) == (results.NO_BOOT, 2)
 
 
+def test_report_while_two_tests_run_fails_both() -> None:
+    """As workers of pytest-xdist run them; one that comes between tests is the last one's."""
+    warning = "WARNING: CPU: 0 at x"
+    lines = [f"{MARK}a", f"{MARK}b", warning, f"{OVER}b", warning, f"{OVER}a", warning]
+    told = [report.test for report in console.reports(lines)]
+    assert told == ["a", "b", "a", "b"]
+
+
+def test_test_in_which_pytest_dies_has_failed(fake: Outcome) -> None:
+    """Though the kernel goes on and the machine ends as it should."""
+    result = fake("boot(); tell(start='u'); tell(exit=-11)")
+    assert (result.end, result.exit_code) == (results.FINISHED, 1)
+    assert [(test.name, test.why) for test in result.tests] == [
+        ("u", "pytest ended with -11 in this test")
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -127,7 +145,11 @@ def test_boot_that_the_emulation_spoilt_is_done_once_more(fake: Outcome) -> None
         ("watchdog: BUG: soft lockup - CPU#0 stuck for 22s!", True),
         ("rcu: INFO: rcu_preempt self-detected stall on CPU", True),
         ("Oops: general protection fault, probably for non-canonical address", True),
+        ("BUG kmalloc-64 (Not tainted): Right Redzone overwritten", True),
+        ("INFO: task x:1 blocked in I/O wait for more than 120 seconds.", True),
+        ("watchdog: Watchdog detected hard LOCKUP on cpu 1", True),
         (f"{MARK}tests/a.py::test_BUG: ", False),
+        (f"{OVER}tests/a.py::test_BUG: ", False),
         ("Debug: nothing to see", False),
         ("systemd[1]: started", False),
     ],
@@ -141,7 +163,8 @@ def test_report_keeps_what_follows_it_up_to_the_next_test() -> None:
     """What comes before the first test is the boot's."""
     text = "\r\n".join(
         ["[ 0.1] WARNING: early", "[ 1.0] call trace", f"[ 2.0][    T7] {MARK}a",
-         "[ 2.1] quiet", f"[ 3.0] {MARK}b", "[ 3.1] BUG: bad", "[ 3.2] trace", f"[ 4.0] {MARK}c",
+         "[ 2.1] quiet", f"[ 2.2] {OVER}a", f"[ 3.0] {MARK}b", "[ 3.1] BUG: bad", "[ 3.2] trace",
+         f"[ 3.3] {OVER}b", f"[ 4.0] {MARK}c",
          "[ 4.1] x"]
     )  # fmt: skip
     found = console.reports(console.lines(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from helpers.kmsg import MARK, is_report
+from helpers.kmsg import MARK, OVER, is_report
 from vmtest import results
 from vmtest.results import Report
 
@@ -23,20 +23,28 @@ def lines(text: str) -> list[str]:
 
 
 def reports(console: list[str]) -> list[Report]:
-    """What the kernel reported, each with the test that ran.
+    """What the kernel reported, with each of the tests that ran, or the last that did.
 
     What comes while the kernel boots has no test; what follows a report is kept with it.
     """
     found: list[Report] = []
-    test, left = BOOT, 0
+    told: list[Report] = []
+    running: list[str] = []
+    last, left = BOOT, 0
     for line in console:
         if MARK in line:
-            test, left = line.partition(MARK)[2], 0
+            last, left = line.partition(MARK)[2], 0
+            running.append(last)
+        elif OVER in line:
+            running = [test for test in running if test != line.partition(OVER)[2]]
+            left = 0
         elif is_report(line) and not left:
-            found.append(Report(test, [line]))
+            told = [Report(test, [line]) for test in running or [last]]
+            found += told
             left = _LONGEST_REPORT - 1
         elif left:
-            found[-1].lines.append(line)
+            for report in told:
+                report.lines.append(line)
             left -= 1
     return found
 

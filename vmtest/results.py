@@ -107,11 +107,10 @@ class KernelResult:
                 test.text = "\n".join(report.lines)
 
     def close(self) -> None:
-        """Count what ran when the guest ended as failures, when it was no orderly end."""
-        if self.end != FINISHED:
-            why = f"the kernel {self.end} in this test"
-            self.tests += [Case(name, FAILED, why=why) for name in self.running]
-            self.running = []
+        """Count what still ran at the end as failures: it was no orderly one."""
+        who = f"the kernel {self.end}" if self.end != FINISHED else f"pytest ended with {self.code}"
+        self.tests += [Case(name, FAILED, why=f"{who} in this test") for name in self.running]
+        self.running = []
 
     def count(self, outcome: str) -> int:
         """How many tests ended so."""

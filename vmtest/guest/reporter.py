@@ -62,11 +62,13 @@ class Reporter:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather the phases of a test."""
-        self._reports[report.nodeid].append(report)
+        self._reports.setdefault(report.nodeid, []).append(report)
+        if report.when not in ("setup", "call", "teardown"):  # the worker that ran it has crashed
+            self.pytest_runtest_logfinish(report.nodeid)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Tell how the test ended, by the worst of its phases."""
-        reports = self._reports.pop(nodeid)
+        reports = self._reports.pop(nodeid, [])
         if not reports:
             return
         worst = max(reports, key=lambda report: _RANK.index(_outcome(report)))
