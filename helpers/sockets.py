@@ -151,6 +151,11 @@ class UnixSocket(Descriptor):
                 pidfd = Pidfd(number, "sender's process")
         return Received(text, bool(told & socket.MSG_CTRUNC), pidfd, pid)
 
+    def receive_at(self, control: int, room: int) -> bytes:
+        """The next message, for a caller that has `room` bytes for ancillary data at an address."""
+        self._await_input(Deadline(), "a message")
+        return syscalls_access.recvmsg(self.fileno(), control, room)
+
     def receive_descriptor(self) -> int:
         """The descriptor that comes with the next message, ``SCM_RIGHTS``."""
         self._await_input(Deadline(), "a descriptor")

@@ -128,6 +128,11 @@ def process_madvise(pidfd: int, address: int, length: int, advice: int, flags: i
     return syscall(NR_PROCESS_MADVISE, pidfd, ctypes.addressof(vector), 1, advice, flags)
 
 
+def process_madvise_at(pidfd: int, vector: int, count: int, advice: int) -> int:
+    """``process_madvise(2)`` with `count` ranges told at any address."""
+    return syscall(NR_PROCESS_MADVISE, pidfd, vector, count, advice, 0)
+
+
 def process_mrelease(pidfd: int, flags: int = 0) -> None:
     """``process_mrelease(2)``, v5.15."""
     syscall(NR_PROCESS_MRELEASE, pidfd, flags)

@@ -8,7 +8,7 @@ from typing import Final
 
 from helpers import syscalls
 from helpers.syscalls import _check, _libc
-from helpers.uapi import ABI
+from helpers.uapi import ABI, Iovec
 
 _NR_KCMP: Final = {
     "x86_64": 312,
@@ -75,6 +75,29 @@ def getsockopt(fd: int, level: int, name: int, address: int, length: int) -> int
     where = ctypes.c_void_p(address)
     _check(int(_libc.getsockopt(fd, level, name, where, ctypes.byref(told))))
     return told.value
+
+
+class _Message(ctypes.Structure):
+    """``struct user_msghdr`` (``include/linux/socket.h``)."""
+
+    _fields_ = [
+        ("name", ctypes.c_void_p),
+        ("namelen", ctypes.c_int),
+        ("iov", ctypes.c_void_p),
+        ("iovlen", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("controllen", ctypes.c_size_t),
+        ("flags", ctypes.c_uint),
+    ]
+
+
+def recvmsg(fd: int, control: int, room: int) -> bytes:
+    """``recvmsg(2)`` with `room` bytes at any address for ancillary data; gives the text."""
+    text = ctypes.create_string_buffer(64)
+    part = Iovec(ctypes.addressof(text), len(text))
+    message = _Message(iov=ctypes.addressof(part), iovlen=1, control=control, controllen=room)
+    length = _check(int(_libc.recvmsg(fd, ctypes.byref(message), 0)))
+    return text.raw[:length]
 
 
 def fgetxattr(fd: int, name: str, room: int) -> bytes:

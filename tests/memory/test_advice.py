@@ -13,6 +13,7 @@ from helpers import (
     features_targets,
     memory,
     rights,
+    syscalls,
     targets,
 )
 from helpers.expect import refused
@@ -133,6 +134,22 @@ def test_other_descriptor_is_no_pidfd(kind: NotAPidfd) -> None:
     page: Page = memory.write_page()
     with refused(errno.EBADF):
         memory.advise(targets.make(kind), page, MADV_COLD)
+
+
+@pytest.mark.parametrize(
+    ("count", "error"),
+    [
+        pytest.param(1, errno.EFAULT, id="out of reach"),
+        pytest.param(1025, errno.EINVAL, id="more than UIO_MAXIOV"),
+    ],
+)
+def test_ranges_must_be_told(child: ThreadGroup, count: int, error: int) -> None:
+    """A vector of ranges that cannot be read gives EFAULT, one that is too long EINVAL.
+
+    Beyond the C suite.
+    """
+    with refused(error):
+        syscalls.process_madvise_at(child.pidfd().fileno(), 8, count, MADV_COLD)
 
 
 def test_no_flag_is_known(child: ThreadGroup) -> None:

@@ -165,6 +165,16 @@ def test_pidfd_behind_credentials_is_cut_off_and_not_leaked(
     assert procfs.own_descriptors() == before
 
 
+def test_pidfd_that_cannot_be_stored_is_dropped_and_not_leaked(sent: UnixSocket) -> None:
+    """Where the room for it cannot be written the message comes without; nothing is left behind.
+
+    Beyond the C suite.
+    """
+    before = procfs.own_descriptors()
+    assert sent.receive_at(control=8, room=ROOM_FOR_PIDFD) == b"hello"
+    assert procfs.own_descriptors() == before
+
+
 def test_full_table_brings_no_pidfd(spawn: Callable[..., ThreadGroup], sent: UnixSocket) -> None:
     """A receiver that may not have one descriptor more finds -EMFILE in the place of the pidfd.
 

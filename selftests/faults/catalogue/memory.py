@@ -81,3 +81,11 @@ def advice_takes_flags(
 def dying_keep_their_memory(real: Real, pidfd: int, flags: int = 0) -> None:
     """The memory of a process that is being killed is released."""
     boundary.fail(EINVAL)
+
+
+@breaks("process_madvise_at")
+def ranges_out_of_reach_are_none(
+    real: Real, pidfd: int, vector: int, count: int, advice: int
+) -> int:
+    """The vector of ranges is read as a whole, before anything is advised."""
+    return 0

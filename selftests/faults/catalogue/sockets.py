@@ -186,3 +186,11 @@ def other_sockets_take_the_option() -> None:
 def full_table_is_a_full_system_for_sockets() -> None:
     """A receiver whose table is full is told EMFILE in the place of the pidfd."""
     _edit_sent(lambda number: -errno.ENFILE if number < 0 else number)
+
+
+@breaks("recvmsg")
+def pidfd_that_cannot_be_stored_is_leaked(real: Real, fd: int, control: int, room: int) -> bytes:
+    """A pidfd that is not stored is closed."""
+    leaked = os.dup(fd)
+    boundary.at_mend(lambda: os.close(leaked))
+    return bytes(real(fd, control, room))
