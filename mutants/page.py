@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mutants import catalogue
-from mutants.campaign import BROKEN, KILLED, SURVIVED, Verdict
 from mutants.catalogue import Mutant
+from mutants.verdicts import BROKEN, KILLED, SURVIVED, Verdict
 from vmtest import results
 
 EXPLAINED = Path(__file__).with_name("survivors.toml")

@@ -8,18 +8,9 @@ from pathlib import Path
 import pytest
 
 from mutants import guest, page
-from mutants.campaign import (
-    KILLED,
-    SURVIVED,
-    Batch,
-    Plan,
-    Store,
-    Verdict,
-    c_failures,
-    judge,
-    stages,
-)
+from mutants.campaign import Batch, stages
 from mutants.page import Row
+from mutants.verdicts import KILLED, SURVIVED, Plan, Store, Verdict, c_failures, judge
 from selftests.test_mutants import mutant
 from vmtest import results
 from vmtest.results import Case, KernelResult

@@ -1,0 +1,123 @@
+"""One run over the mutants: first the sound kernel, then whatever has no verdict yet."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+
+from mutants import catalogue, page
+from mutants.build import Workshop
+from mutants.campaign import Campaign
+from mutants.catalogue import Mutant
+from mutants.page import Row
+from mutants.verdicts import BROKEN, SOUND, Plan, Store, Verdict
+from vmtest import machine
+from vmtest.errors import UserError
+from vmtest.guestrun import Settings
+from vmtest.images import Kernel
+from vmtest.results import FINISHED, KernelResult
+
+# What a mutant reads beyond the end of what it was given is the same in every run.
+_KERNEL_OPTIONS = ("init_on_alloc=1",)
+
+
+class Run:
+    """One call of the command."""
+
+    def __init__(self, shop: Workshop, kernel: Kernel, options: argparse.Namespace) -> None:
+        """Make ready to boot `kernel`; verdicts are kept beside what `shop` builds."""
+        qemu = machine.find_qemu()
+        kvm = machine.kvm_works(qemu)
+        self.settings = Settings(
+            kvm=kvm, cpus=options.cpus, boot_timeout=300.0, silence=options.silence
+        )
+        self.command = machine.compose(
+            kernel,
+            kvm=kvm,
+            cpus=self.settings.cpus,
+            memory=self.settings.memory,
+            qemu=qemu,
+            options=_KERNEL_OPTIONS,
+        )
+        self.programs = None if options.no_c else shop.c_suite()
+        self.store = Store(shop.source.home / "results")
+        self.options = options
+        self.campaign = Campaign(kernel, self.command, self.settings, self.programs, options.enough)
+
+    def sound(self) -> None:
+        """Run everything with no mutant: what fails then says nothing about any."""
+        programs = sorted({name for mutant in catalogue.load() for name in mutant.c})
+        nothing = Mutant(SOUND, "", "", "no rule", (), tuple(programs))
+        key = self.campaign.key(suite=True)
+        known = self.store.get(SOUND, key)
+        if known is None or self.options.again:
+            plan = Plan(nothing, 0, key, c=False)
+            both = [plan, Plan(nothing, 0, plan.edit, c=True, only_c=True)]
+            gave: dict[bool, Verdict] = {}
+
+            def ended(plan: Plan, verdict: Verdict, result: KernelResult) -> None:
+                if result.end != FINISHED or not (result.tests or plan.only_c):
+                    tail = "\n  ".join(result.tail)
+                    raise UserError(f"the kernel without a mutant {result.end}:\n  {tail}")
+                gave[plan.only_c] = verdict
+
+            wanted = both[:1] if self.options.no_c else both
+            self.campaign.run(wanted, self.options.jobs, ended, everything=True)
+            known = gave[False]
+            if True in gave:
+                known.programs = gave[True].programs
+            self.store.put(known)
+        self.campaign.sound = known
+        for name in known.failed:
+            sys.stdout.write(f"fails without any mutant, and does not count: {name}\n")
+
+    def all(self, wanted: list[Plan]) -> None:
+        """Run what has no verdict yet."""
+        left = [self._lacking(p) for p in wanted if self.options.again or not self._is_done(p)]
+        again: list[Plan] = []
+        done, total = 0, len(left)
+
+        def ended(plan: Plan, verdict: Verdict, result: KernelResult) -> None:
+            nonlocal done
+            done += 1
+            before = self._verdict(plan)
+            if plan.only_c and before:
+                verdict = before.with_c_of(verdict)
+            elif not plan.c and before:
+                verdict = verdict.with_c_of(before)
+            if plan.only_c:
+                pass
+            elif verdict.is_doubtful and not plan.patient:
+                again.append(replace(plan, patient=True))
+                return
+            elif plan.c and not verdict.c and verdict.ours != BROKEN:
+                again.append(replace(plan, only_c=True))
+            self.store.put(verdict)
+            sys.stdout.write(f"{done}/{total} {page.line(Row(plan.mutant, verdict))}\n")
+            sys.stdout.flush()
+            del result
+
+        self.campaign.run(
+            left, self.options.jobs, ended, batch=self.options.batch,
+            everything=self.options.all_tests, quick=self.options.quick,
+        )  # fmt: skip
+        while again:
+            left, again = again, []
+            total += len(left)
+            self.campaign.run(left, self.options.jobs, ended)
+
+    def _is_done(self, plan: Plan) -> bool:
+        verdict = self._verdict(plan)
+        if not verdict or not verdict.ours:
+            return False
+        return verdict.is_killed or verdict.everything or self.options.quick
+
+    def _lacking(self, plan: Plan) -> Plan:
+        """The plan, without what an earlier run of it has found."""
+        verdict = self._verdict(plan)
+        known = verdict is not None and verdict.c and not self.options.again
+        return replace(plan, c=False) if known else plan
+
+    def _verdict(self, plan: Plan) -> Verdict | None:
+        return self.store.get(plan.mutant.name, plan.edit)
