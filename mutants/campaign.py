@@ -20,6 +20,7 @@ from vmtest.results import KernelResult
 DEADLINE, PATIENT, TIMEOUT = 20, 90, 100
 # What the C suite does that takes longer than this is forking, tens of thousands of times.
 C_SECONDS = 60.0
+FELL_OVER = 70  # what mutants.guest ends with where it cannot go on
 _TICK = 0.1
 
 
@@ -78,6 +79,7 @@ class Batch:
         elif "mutant" in record:
             self._result, self._begun = self._fresh(), time.monotonic()
         elif "done" in record:
+            self._result.code = record.get("code")
             self._finish(results.FINISHED, [])
         else:
             self._result.take(record)
@@ -95,6 +97,8 @@ class Batch:
         Who was running when it went is to blame if it was alone; else it gets a machine of its own.
         """
         if self.left and self.alone:
+            # A machine that is done in the midst of a step ran into an error of its own.
+            self._result.code = FELL_OVER if whole.end == results.FINISHED else None
             self._finish(whole.end, whole.tail)
         return self.left
 

@@ -15,7 +15,9 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ PROGRAMS = "/c"
 GCOV = "/sys/kernel/debug/gcov"
 _POINT = re.compile(r"^[#\s]*(ok|not ok)\s+\d+\s*(.*)$")
 _TAIL = 1500
+_FELL_OVER, _NOT_FOUND = 70, 127
 
 
 def points(output: str) -> dict[str, str]:
@@ -44,11 +47,15 @@ def points(output: str) -> dict[str, str]:
 
 def _run_program(name: str, seconds: float) -> dict[str, Any]:
     begun = time.monotonic()
-    with open("/tmp/said", "w+b") as said:
-        process = subprocess.Popen(
-            [f"{PROGRAMS}/{name}"], cwd=PROGRAMS, stdin=subprocess.DEVNULL, stdout=said,
-            stderr=said, start_new_session=True,
-        )  # fmt: skip
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.Popen(
+                [f"{PROGRAMS}/{name}"], cwd=PROGRAMS, stdin=subprocess.DEVNULL, stdout=said,
+                stderr=said, start_new_session=True,
+            )  # fmt: skip
+        except FileNotFoundError as error:
+            return {"program": name, "code": _NOT_FOUND, "points": {}, "text": str(error),
+                    "seconds": 0.0}  # fmt: skip
         try:
             code: int | None = process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -80,7 +87,7 @@ def _pytest(arguments: list[str]) -> int:
     """Run it in a child, which finds pytest imported already."""
     child = os.fork()
     if not child:
-        code = 70
+        code = _FELL_OVER
         try:
             code = int(pytest.main(arguments))
         finally:
@@ -134,4 +141,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Exception:  # noqa: BLE001 - the output is kept where the code is none of pytest's usual
+        traceback.print_exc()
+        sys.exit(_FELL_OVER)

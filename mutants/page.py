@@ -76,7 +76,7 @@ def said(verdict: Verdict) -> str:
     if not verdict.ours:
         return "not run yet"
     if verdict.ours == BROKEN:
-        return f"{BROKEN}: {verdict.end or verdict.why}"
+        return f"{BROKEN}: {verdict.why or verdict.end}"
     return "**survived**" + ("" if verdict.everything else " (not all tests were run)")
 
 

@@ -107,12 +107,16 @@ def judge(plan: Plan, result: KernelResult, sound: Verdict | None) -> Verdict:
     elif fresh:
         verdict.ours = KILLED
     elif result.end == results.FINISHED or in_c:
-        verdict.ours = SURVIVED if result.tests else BROKEN
+        # Without a code the machine died in the C suite, after pytest had come to its end.
+        verdict.ours = SURVIVED if result.tests and result.code in (None, 0, 1) else BROKEN
+        if verdict.ours == BROKEN:
+            verdict.why = f"pytest ended with {result.code}" if result.tests else "no test ran"
     elif result.boot_seconds:
         verdict.ours, verdict.why = KILLED, f"the kernel {result.end}: {_last(result)}"
     else:
         verdict.ours = BROKEN
-    if plan.c and plan.mutant.c and begun:
+    cut_short = in_c and result.end == results.FINISHED
+    if plan.c and plan.mutant.c and begun and not cut_short:
         verdict.c_failed = c_failures(verdict.programs, sound.programs if sound else [])
         if in_c:
             verdict.c_failed.append(f"{begun[-1]}: the kernel {result.end}")

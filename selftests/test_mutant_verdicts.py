@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mutants import guest, page
 from mutants.campaign import Batch, stages
 from mutants.page import Row
-from mutants.verdicts import KILLED, SURVIVED, Plan, Store, Verdict, c_failures, judge
+from mutants.verdicts import BROKEN, KILLED, SURVIVED, Plan, Store, Verdict, c_failures, judge
 from selftests.test_mutants import mutant
 from vmtest import results
 from vmtest.results import Case, KernelResult
@@ -29,9 +30,11 @@ def test_verdict_is_kept_until_the_edit_changes(tmp_path: Path) -> None:
     assert store.get("poll: negate 1", "key") is None
 
 
-def run(*tests: Case, end: str = results.FINISHED, **more: object) -> KernelResult:
+def run(
+    *tests: Case, end: str = results.FINISHED, code: int | None = None, **more: object
+) -> KernelResult:
     """What a machine gave."""
-    found = KernelResult("m", "o", "7.3.4", "tcg", end=end, boot_seconds=2.0)
+    found = KernelResult("m", "o", "7.3.4", "tcg", end=end, code=code, boot_seconds=2.0)
     found.tests = list(tests)
     found.more = [dict(record) for record in more.get("more", [])]  # type: ignore[attr-defined]
     found.tail = ["Kernel panic - not syncing: x"]
@@ -49,9 +52,16 @@ GOOD, BAD = Case("tests/a/t.py::good", "passed"), Case("tests/a/t.py::bad", "fai
         (run(GOOD, BAD), Verdict("sound", "", failed=[BAD.name]), SURVIVED),
         (run(GOOD, end=results.PANIC), None, KILLED),
         (run(GOOD, end=results.HUNG), None, KILLED),
+        (run(GOOD, code=1), None, SURVIVED),
+        (run(GOOD, code=-9), None, BROKEN),
+        (run(GOOD, code=4), None, BROKEN),
+        (run(GOOD, BAD, code=-9), None, KILLED),
     ],
-    ids=["fails", "passes", "fails-when-sound", "panics", "hangs"],
-)
+    ids=[
+        "fails", "passes", "fails-when-sound", "panics", "hangs", "code 1", "pytest-dies",
+        "pytest-refuses", "fails-and-pytest-dies",
+    ],
+)  # fmt: skip
 def test_what_kills_a_mutant(result: KernelResult, sound: Verdict | None, ours: str) -> None:
     """A test that fails with it and not without it, or the end of the machine."""
     assert judge(Plan(mutant(), 7, "key", c=False), result, sound).ours == ours
@@ -64,6 +74,13 @@ def test_c_suite_that_dies_is_not_put_on_the_tests() -> None:
     verdict = judge(plan, result, None)
     assert (verdict.ours, verdict.c) == (SURVIVED, KILLED)
     assert verdict.c_failed == ["pidfd_wait: the kernel panicked"]
+
+
+def test_c_suite_that_the_guest_does_not_end_is_not_judged() -> None:
+    """Neither are the tests, whose code is not known: both are run again."""
+    result = run(GOOD, code=70, more=[{"begins": "pidfd_wait"}])
+    verdict = judge(Plan(mutant(c=("pidfd_wait",)), 7, "key", c=True), result, None)
+    assert (verdict.ours, verdict.c) == (BROKEN, "")
 
 
 @pytest.mark.parametrize(
@@ -125,6 +142,35 @@ def test_mutants_of_one_machine_are_told_apart() -> None:
     assert [plan.mutant.name for plan in left] == ["b", "c"]
 
 
+@pytest.mark.parametrize(
+    ("records", "ours", "words"),
+    [
+        ([{"done": "m", "code": 0}], SURVIVED, "**survived** (not all tests were run)"),
+        ([{"done": "m", "code": -9}], BROKEN, "gave no result: pytest ended with -9"),
+        ([], BROKEN, "gave no result: pytest ended with 70"),
+        ([{"start": "y"}, {"done": "m", "code": -9}], KILLED, "killed by y"),
+        ([{"start": "y"}], KILLED, "killed by y"),
+    ],
+    ids=["ends", "dies-between", "guest-ends-early", "dies-in-a-test", "guest-ends-in-a-test"],
+)
+def test_what_dies_without_a_panic_is_no_survivor(
+    records: list[dict[str, Any]], ours: str, words: str
+) -> None:
+    """pytest, or who runs it in the machine, which then ends as if all were done."""
+    told: list[KernelResult] = []
+    plan = Plan(mutant(tests=("poll",)), 1, "key", c=False)
+    batch = Batch([plan], lambda _, result: told.append(result))
+    begun: list[dict[str, Any]] = [
+        {"booted": "7.3.4", "uptime": 2.0}, {"mutant": "m"}, {"stage": 1, "last": False},
+        {"start": "x"}, {"test": "x", "outcome": "passed", "why": "", "seconds": 0.1, "text": ""},
+    ]  # fmt: skip
+    for record in begun + records:
+        batch.listen(record)
+    batch.died(run(end=results.FINISHED, code=1))
+    verdict = judge(plan, told[0], None)
+    assert (verdict.ours, page.said(verdict)) == (ours, words)
+
+
 def test_mutant_that_dies_alone_is_to_blame() -> None:
     """With the test that ran."""
     told: list[KernelResult] = []
@@ -136,6 +182,12 @@ def test_mutant_that_dies_alone_is_to_blame() -> None:
     assert told[0].end == results.HUNG
     verdict = judge(plan, told[0], None)
     assert page.said(verdict) == "killed: the kernel hung in y"
+
+
+def test_program_that_is_not_there_is_told() -> None:
+    """As a shell would; the others are still run."""
+    record = guest._run_program("no_such_test", 1.0)
+    assert (record["code"], record["points"]) == (127, {})
 
 
 def test_points_of_the_c_suite_are_read() -> None:
