@@ -15,7 +15,7 @@ from mutants import coverage, image, page, tree
 from mutants.build import Workshop
 from mutants.catalogue import Mutant
 from mutants.page import Row
-from mutants.run import Run
+from mutants.run import Run, campaign
 from mutants.schemata import Edit
 from mutants.verdicts import Plan, Store
 from vmtest import machine
@@ -88,17 +88,18 @@ def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
         sys.stdout.write(f"{len(wanted)} mutants apply to Linux {source.version}\n")
         return 0
     shop = Workshop(source, options.build_jobs)
+    store = Store(source.home / "results")
     refused: list[str] = []
     if not options.from_results:
         machine.find_virtme()
         sweep()
         kernel, refused = image.make(shop, everything)
-        run = Run(shop, kernel, options)
+        run = Run(campaign(shop, kernel, options), store, options)
         run.sound()
         run.all([plan for plan in wanted if plan.mutant.name not in refused])
         if not options.no_coverage:
             coverage.measure(shop, run.campaign)
-    rows = known(Store(source.home / "results"), wanted)
+    rows = known(store, wanted)
     shares = "" if options.no_coverage else coverage.told(shop)
     sys.stdout.write(page.summary(rows))
     if options.page:

@@ -22,51 +22,59 @@ from vmtest.results import FINISHED, KernelResult
 _KERNEL_OPTIONS = ("init_on_alloc=1",)
 
 
+def campaign(shop: Workshop, kernel: Kernel, options: argparse.Namespace) -> Campaign:
+    """A campaign on `kernel`, with the C suite that `shop` builds where it is wanted."""
+    qemu = machine.find_qemu()
+    settings = Settings(
+        kvm=machine.kvm_works(qemu), cpus=options.cpus, boot_timeout=300.0, silence=options.silence
+    )
+    command = machine.compose(
+        kernel,
+        kvm=settings.kvm,
+        cpus=settings.cpus,
+        memory=settings.memory,
+        qemu=qemu,
+        options=_KERNEL_OPTIONS,
+    )
+    programs = None if options.no_c else shop.c_suite()
+    return Campaign(kernel, command, settings, programs, options.enough)
+
+
 class Run:
     """One call of the command."""
 
-    def __init__(self, shop: Workshop, kernel: Kernel, options: argparse.Namespace) -> None:
-        """Make ready to boot `kernel`; verdicts are kept beside what `shop` builds."""
-        qemu = machine.find_qemu()
-        kvm = machine.kvm_works(qemu)
-        self.settings = Settings(
-            kvm=kvm, cpus=options.cpus, boot_timeout=300.0, silence=options.silence
-        )
-        self.command = machine.compose(
-            kernel,
-            kvm=kvm,
-            cpus=self.settings.cpus,
-            memory=self.settings.memory,
-            qemu=qemu,
-            options=_KERNEL_OPTIONS,
-        )
-        self.programs = None if options.no_c else shop.c_suite()
-        self.store = Store(shop.source.home / "results")
+    def __init__(self, campaign: Campaign, store: Store, options: argparse.Namespace) -> None:
+        """Run nothing yet; what there is will be kept in `store`."""
+        self.campaign = campaign
+        self.store = store
         self.options = options
-        self.campaign = Campaign(kernel, self.command, self.settings, self.programs, options.enough)
 
     def sound(self) -> None:
         """Run everything with no mutant: what fails then says nothing about any."""
         programs = sorted({name for mutant in catalogue.load() for name in mutant.c})
         nothing = Mutant(SOUND, "", "", "no rule", (), tuple(programs))
-        key = self.campaign.key(suite=True)
-        known = self.store.get(SOUND, key)
-        if known is None or self.options.again:
-            plan = Plan(nothing, 0, key, c=False)
-            both = [plan, Plan(nothing, 0, plan.edit, c=True, only_c=True)]
-            gave: dict[bool, Verdict] = {}
+        plan = Plan(nothing, 0, self.campaign.key(suite=True), c=False)
+        known = None if self.options.again else self.store.get(SOUND, plan.edit)
+        told = {record["program"] for record in known.programs} if known else set()
+        wanted = [] if known else [plan]
+        if not self.options.no_c and not told.issuperset(programs):
+            wanted.append(replace(plan, c=True, only_c=True))
+        gave: dict[bool, Verdict] = {}
 
-            def ended(plan: Plan, verdict: Verdict, result: KernelResult) -> None:
-                if result.end != FINISHED or not (result.tests or plan.only_c):
-                    tail = "\n  ".join(result.tail)
-                    raise UserError(f"the kernel without a mutant {result.end}:\n  {tail}")
-                gave[plan.only_c] = verdict
+        def ended(plan: Plan, verdict: Verdict, result: KernelResult) -> None:
+            if result.end != FINISHED:
+                tail = "\n  ".join(result.tail)
+                raise UserError(f"the kernel without a mutant {result.end}:\n  {tail}")
+            if result.code not in (0, 1) or not (result.tests or plan.only_c):
+                raise UserError(f"without a mutant pytest ended with {result.code}")
+            gave[plan.only_c] = verdict
 
-            wanted = both[:1] if self.options.no_c else both
-            self.campaign.run(wanted, self.options.jobs, ended, everything=True)
-            known = gave[False]
-            if True in gave:
-                known.programs = gave[True].programs
+        self.campaign.run(wanted, self.options.jobs, ended, everything=True)
+        known = gave.get(False) or known
+        assert known, "it was run, or kept from an earlier run"
+        if True in gave:
+            known.programs = gave[True].programs
+        if gave:
             self.store.put(known)
         self.campaign.sound = known
         for name in known.failed:
