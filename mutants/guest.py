@@ -105,6 +105,11 @@ def _clear() -> None:
             pass
 
 
+def stage(number: int, arguments: list[str]) -> dict[str, Any]:
+    """What is told of a stage: after the last there is no test left."""
+    return {"stage": number, "last": arguments[-1] == "tests"}
+
+
 def _one(step: dict[str, Any]) -> int:
     """One mutant: the tests, then the programs; the code of the last pytest."""
     _say(mutant=step["mutant"], number=step["number"])
@@ -112,7 +117,7 @@ def _one(step: dict[str, Any]) -> int:
         Path(SWITCH).write_text(str(step["number"]), encoding="ascii")
     code = 0
     for number, arguments in enumerate(step["stages"], 1):
-        _say(stage=number)
+        _say(**stage(number, arguments))
         code = _pytest(arguments)
         if code:
             break

@@ -82,7 +82,7 @@ class Run:
 
     def all(self, wanted: list[Plan]) -> None:
         """Run what has no verdict yet."""
-        left = [self._lacking(p) for p in wanted if self.options.again or not self._is_done(p)]
+        left = [lacking for plan in wanted if (lacking := self._lacking(plan))]
         again: list[Plan] = []
         done, total = 0, len(left)
 
@@ -106,26 +106,26 @@ class Run:
             sys.stdout.flush()
             del result
 
-        self.campaign.run(
-            left, self.options.jobs, ended, batch=self.options.batch,
-            everything=self.options.all_tests, quick=self.options.quick,
-        )  # fmt: skip
+        tests = {"everything": self.options.all_tests, "quick": self.options.quick}
+        self.campaign.run(left, self.options.jobs, ended, batch=self.options.batch, **tests)
         while again:
             left, again = again, []
             total += len(left)
-            self.campaign.run(left, self.options.jobs, ended)
+            self.campaign.run(left, self.options.jobs, ended, **tests)
 
-    def _is_done(self, plan: Plan) -> bool:
-        verdict = self._verdict(plan)
-        if not verdict or not verdict.ours:
+    def _lacking(self, plan: Plan) -> Plan | None:
+        """What of a plan no earlier run of it has found."""
+        verdict = None if self.options.again else self._verdict(plan)
+        if verdict is None:
+            return plan
+        if not self._is_done(verdict):
+            return replace(plan, c=False) if verdict.c else plan
+        return replace(plan, only_c=True) if plan.c and not verdict.c else None
+
+    def _is_done(self, verdict: Verdict) -> bool:
+        if not verdict.ours:
             return False
-        return verdict.is_killed or verdict.everything or self.options.quick
-
-    def _lacking(self, plan: Plan) -> Plan:
-        """The plan, without what an earlier run of it has found."""
-        verdict = self._verdict(plan)
-        known = verdict is not None and verdict.c and not self.options.again
-        return replace(plan, c=False) if known else plan
+        return verdict.is_killed or verdict.everything or bool(self.options.quick)
 
     def _verdict(self, plan: Plan) -> Verdict | None:
         return self.store.get(plan.mutant.name, plan.edit)

@@ -58,7 +58,7 @@ class Plan:
     edit: str
     c: bool
     patient: bool = False  # after a run in which the machine may only have been slow
-    only_c: bool = False  # after a run whose machine died before it came to the C suite
+    only_c: bool = False  # where it is known what the tests say
 
 
 class Store:
@@ -94,11 +94,11 @@ def judge(plan: Plan, result: KernelResult, sound: Verdict | None) -> Verdict:
     failing = set(sound.failed) if sound else set()
     failed = [t for t in [*result.errors, *result.tests] if t.outcome == results.FAILED]
     fresh = [case for case in failed if case.name not in failing]
-    stage = max((r["stage"] for r in result.more if "stage" in r), default=0)
     verdict = Verdict(plan.mutant.name, plan.edit, end=result.end, seconds=result.seconds)
     verdict.failed = [case.name for case in fresh]
     verdict.why = fresh[0].why or fresh[0].text[:300] if fresh else ""
-    verdict.ran, verdict.everything = len(result.tests), stage > 1 or not plan.mutant.tests
+    verdict.ran = len(result.tests)
+    verdict.everything = any(r["last"] for r in result.more if "stage" in r)
     verdict.programs = [record for record in result.more if "program" in record]
     begun = [record["begins"] for record in result.more if "begins" in record]
     in_c = len(begun) > len(verdict.programs)

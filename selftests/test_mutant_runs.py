@@ -12,7 +12,7 @@ import pytest
 from mutants import catalogue
 from mutants.campaign import Campaign
 from mutants.run import Run
-from mutants.verdicts import SOUND, SURVIVED, Plan, Store, Verdict
+from mutants.verdicts import KILLED, SOUND, SURVIVED, Plan, Store, Verdict
 from selftests.test_mutants import mutant
 from vmtest.errors import UserError
 from vmtest.results import FINISHED, Case, KernelResult
@@ -91,3 +91,43 @@ def test_sound_kernel_whose_pytest_dies_is_an_error(store: Store) -> None:
     fake.code = -9
     with pytest.raises(UserError, match="without a mutant pytest ended with -9"):
         of(fake, store).sound()
+
+
+def asked(fake: Fake) -> list[list[tuple[bool, bool]]]:
+    """Of each plan of each run, whether the C suite was in it, and whether alone."""
+    return [[(plan.c, plan.only_c) for plan in plans] for plans, _ in fake.runs]
+
+
+def plan(**changes: Any) -> Plan:
+    """For a mutant that a program of the C suite is about."""
+    return Plan(**{"mutant": mutant(c=("p",)), "number": 7, "edit": "key", "c": True, **changes})
+
+
+def noticed(plan: Plan) -> Verdict:
+    """By the tests, and not by the C suite, as far as they ran."""
+    ours = "" if plan.only_c else KILLED
+    return Verdict(plan.mutant.name, plan.edit, ours=ours, c=SURVIVED if plan.c else "")
+
+
+def test_c_suite_that_was_left_out_is_run_later(store: Store) -> None:
+    """Alone: what the tests say is known."""
+    fake = Fake(noticed)
+    of(fake, store, no_c=True).all([plan(c=False)])
+    for _ in range(2):
+        of(fake, store).all([plan()])
+    assert asked(fake) == [[(False, False)], [(True, True)]]
+    assert store.get("m", "key") == Verdict("m", "key", ours=KILLED, c=SURVIVED)
+
+
+def test_reruns_are_of_the_same_tests(store: Store) -> None:
+    """As the first run was asked for."""
+
+    def doubtful(plan: Plan) -> Verdict:
+        why = "" if plan.patient else "waited 20 s in vain for the zygote"
+        return Verdict(plan.mutant.name, plan.edit, ours=KILLED, c=SURVIVED, why=why)
+
+    fake = Fake(doubtful)
+    of(fake, store, all_tests=True, quick=True).all([plan()])
+    assert [plans[0].patient for plans, _ in fake.runs] == [False, True]
+    for _, options in fake.runs:
+        assert (options["everything"], options["quick"]) == (True, True)

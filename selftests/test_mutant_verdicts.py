@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mutants import guest, page
-from mutants.campaign import Batch, stages
+from mutants.campaign import Batch, stages, step
 from mutants.page import Row
 from mutants.verdicts import BROKEN, KILLED, SURVIVED, Plan, Store, Verdict, c_failures, judge
 from selftests.test_mutants import mutant
@@ -107,6 +107,16 @@ def test_tests_about_a_mutant_come_first() -> None:
     first, then = stages(mutant(tests=("poll",)), 8, everything=False)
     assert first[-1] == "tests/poll"
     assert then[-2:] == ["--ignore=tests/poll", "tests"]
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_survivor_of_all_tests_is_done(everything: bool) -> None:
+    """Whether they were run in two stages or in one."""
+    plan = Plan(mutant(tests=("poll",)), 7, "key", c=False)
+    found = step(plan, 8, everything=everything, quick=False)["stages"]
+    more = [guest.stage(number, arguments) for number, arguments in enumerate(found, 1)]
+    assert judge(plan, run(GOOD, code=0, more=more), None).everything
+    assert judge(plan, run(GOOD, code=0, more=more[:1]), None).everything == everything
 
 
 def test_table_says_who_noticed_and_who_did_not() -> None:
