@@ -68,10 +68,15 @@ def plans(mutants: list[tuple[Mutant, Edit]], options: argparse.Namespace) -> li
     for mutant, edit in mutants:
         wanted = not options.only or any(fnmatchcase(mutant.name, p) for p in options.only)
         if wanted and not (options.chosen and mutant.operator):
-            known = repr((mutant.file, mutant.function, mutant.find, edit.kind, edit.broken))
-            key = hashlib.sha256(known.encode()).hexdigest()[:16]
-            found.append(Plan(mutant, edit.number, key, not options.no_c and bool(mutant.c)))
+            c = not options.no_c and bool(mutant.c)
+            found.append(Plan(mutant, edit.number, key(mutant, edit), c))
     return found
+
+
+def key(mutant: Mutant, edit: Edit) -> str:
+    """What identifies the change; that of a mechanical mutant by the text that it replaces."""
+    known = (mutant.file, mutant.function, mutant.find or mutant.rule, edit.kind, edit.broken)
+    return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
 
 
 def known(store: Store, wanted: list[Plan]) -> list[Row]:
