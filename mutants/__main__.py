@@ -17,7 +17,7 @@ from mutants.catalogue import Mutant
 from mutants.page import Row
 from mutants.run import Run, campaign
 from mutants.schemata import Edit
-from mutants.verdicts import Plan, Store
+from mutants.verdicts import REFUSED, Plan, Store, Verdict
 from vmtest import machine
 from vmtest.__main__ import ending_by_exception
 from vmtest.errors import UserError
@@ -80,9 +80,12 @@ def key(mutant: Mutant, edit: Edit) -> str:
 
 
 def known(store: Store, wanted: list[Plan]) -> list[Row]:
-    """The verdicts that there are, in order."""
-    found = [(plan.mutant, store.get(plan.mutant.name, plan.edit)) for plan in wanted]
-    return [Row(mutant, verdict) for mutant, verdict in found if verdict]
+    """What there is to tell of each, in order: also that it gave no result, or was never run."""
+    found = []
+    for plan in wanted:
+        verdict = store.get(plan.mutant.name, plan.edit, broken=True)
+        found.append(Row(plan.mutant, verdict or Verdict(plan.mutant.name, plan.edit)))
+    return found
 
 
 def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
@@ -94,30 +97,34 @@ def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
         return 0
     shop = Workshop(source, options.build_jobs)
     store = Store(source.home / "results")
-    refused: list[str] = []
     if not options.from_results:
         machine.find_virtme()
         sweep()
         kernel, refused = image.make(shop, everything)
         run = Run(campaign(shop, kernel, options), store, options)
+        for mutant, edit in everything:
+            if mutant.name in refused:
+                store.put(Verdict(mutant.name, key(mutant, edit), ours=REFUSED))
         run.sound()
         run.all([plan for plan in wanted if plan.mutant.name not in refused])
         if not options.no_coverage:
             coverage.measure(shop, run.campaign)
     rows = known(store, wanted)
+    unbuilt = [row.mutant.name for row in rows if row.verdict.ours == REFUSED]
+    rows = [row for row in rows if row.verdict.ours != REFUSED]
     shares = "" if options.no_coverage else coverage.told(shop)
     sys.stdout.write(page.summary(rows))
     if options.page:
         date = time.strftime("%Y-%m-%d")
         command = f"tox -e mutants -- {source.origin} {' '.join(words[1:])}"
         text = page.markdown(rows, version=source.version, date=date, command=command,
-                             coverage=shares, unbuilt=refused)  # fmt: skip
+                             coverage=shares, unbuilt=unbuilt)  # fmt: skip
         options.page.write_text(text, encoding="utf-8")
     return int(any(not row.verdict.is_killed for row in rows if not row.mutant.operator))
 
 
 def main(words: Sequence[str]) -> int:
-    """The command; its code is 1 where a chosen mutant survives."""
+    """The command; its code is 1 where a chosen mutant is not known to be noticed."""
     options = _parser().parse_args(words)
     try:
         with ending_by_exception():

@@ -76,7 +76,7 @@ def said(verdict: Verdict) -> str:
     if not verdict.ours:
         return "not run yet"
     if verdict.ours == BROKEN:
-        return f"{BROKEN}: {verdict.why or verdict.end}"
+        return ": ".join(filter(None, (BROKEN, verdict.why or verdict.end)))
     return "**survived**" + ("" if verdict.everything else " (not all tests were run)")
 
 
@@ -160,17 +160,22 @@ def markdown(
 def _lacking(rows: list[Row]) -> str:
     """What is said where a run was not finished."""
     left = sum(row.verdict.ours not in (KILLED, SURVIVED) for row in rows)
-    return f"{left} of these {len(rows)} have not met this suite yet.\n" if left else ""
+    return f"{left} of these {len(rows)} have no verdict of this suite yet.\n" if left else ""
 
 
 def summary(rows: list[Row]) -> str:
-    """The numbers, and every mutant that nothing noticed."""
+    """The numbers, and every mutant that nothing is known to have noticed.
+
+    Of mechanical mutants that were never run there may be hundreds: they are only counted.
+    """
     chosen = [row for row in rows if not row.mutant.operator]
     automatic = [row for row in rows if row.mutant.operator]
+    new = sum(not row.verdict.ours for row in automatic)
     out = f"chosen mutants killed: {ours(chosen)}; by the C suite: {c_suite(chosen)}\n"
     if automatic:
-        out += f"mechanical mutants killed: {ours(automatic)}\n"
+        left = f"; not run yet: {new}" if new else ""
+        out += f"mechanical mutants killed: {ours(automatic)}{left}\n"
     for row in rows:
-        if row.verdict.ours != KILLED:
+        if row.verdict.ours != KILLED and (row.verdict.ours or not row.mutant.operator):
             out += f"  {line(row)}\n"
     return out

@@ -15,6 +15,7 @@ from vmtest.results import KernelResult
 
 SOUND = "sound"
 KILLED, SURVIVED, BROKEN = "killed", "survived", "gave no result"
+REFUSED = "refused by the compiler"
 
 
 @dataclass
@@ -73,13 +74,15 @@ class Store:
         """The file of a mutant."""
         return self.directory / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.json"
 
-    def get(self, name: str, edit: str) -> Verdict | None:
-        """What the mutant gave, if the change is still the same."""
+    def get(self, name: str, edit: str, *, broken: bool = False) -> Verdict | None:
+        """What the mutant gave, if the change is still the same; what is no result if `broken`."""
         try:
             verdict = Verdict(**json.loads(self.path(name).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
-        return verdict if verdict.edit == edit and verdict.ours != BROKEN else None
+        if verdict.edit != edit:
+            return None
+        return verdict if broken or verdict.ours not in (BROKEN, REFUSED) else None
 
     def put(self, verdict: Verdict) -> None:
         """Keep it, whole or not at all."""

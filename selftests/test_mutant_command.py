@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
 from mutants import __main__ as command
+from mutants import image, tree
 from mutants.csource import Span
 from mutants.schemata import EXPRESSION, Edit
+from mutants.tree import Source
+from mutants.verdicts import BROKEN, KILLED, REFUSED, Store, Verdict
 from selftests.test_mutants import mutant
+
+EDIT = Edit(1, Span(0, 1), EXPRESSION, "0")
+CHOSEN = [mutant(name=name) for name in ("noticed", "broken", "new")]
+MECHANICAL = [
+    mutant(name=name, operator="o", find="") for name in ("made", "mute", "unmade", "barred")
+]
 
 
 def test_mechanical_mutant_is_known_by_the_text_that_it_replaces() -> None:
     """Its number among its like is no name: one more before it, and it is another one's."""
-    edit = Edit(1001, Span(0, 1), EXPRESSION, "0")
     found = [
-        command.key(mutant(find="", rule=rule, operator="swap the error"), edit)
+        command.key(mutant(find="", rule=rule, operator="swap the error"), EDIT)
         for rule in ("-EINVAL", "-ENOENT")
     ]
     assert found[0] != found[1]
@@ -20,4 +33,62 @@ def test_mechanical_mutant_is_known_by_the_text_that_it_replaces() -> None:
 
 def test_chosen_mutant_is_known_as_ever() -> None:
     """What is kept of it stands."""
-    assert command.key(mutant(), Edit(1, Span(0, 1), EXPRESSION, "0")) == "7838d001c2c888a0"
+    assert command.key(mutant(), EDIT) == "7838d001c2c888a0"
+
+
+Tell = Callable[..., int]
+
+
+@pytest.fixture
+def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tell:
+    """Call the command on a source with the mutants above, of some of which there are verdicts."""
+    source = Source(tmp_path, tmp_path, "source", "7.3.4")
+    monkeypatch.setattr(tree, "find", lambda _: source)
+    monkeypatch.setattr(image, "prepare", lambda _: [(m, EDIT) for m in [*CHOSEN, *MECHANICAL]])
+
+    def call(*options: str, **ours: str) -> int:
+        store = Store(tmp_path / "results")
+        for entry in CHOSEN + MECHANICAL:
+            if entry.name in ours:
+                verdict = Verdict(entry.name, command.key(entry, EDIT), ours=ours[entry.name])
+                store.put(verdict)
+        return command.main(["source", "--from-results", "--no-coverage", *options])
+
+    return call
+
+
+def test_mutant_without_a_result_is_told_and_no_success(
+    tell: Tell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Chosen ones by name; of the mechanical ones that were never run there may be hundreds."""
+    page = tmp_path / "page.md"
+    given = {"noticed": KILLED, "broken": BROKEN, "mute": BROKEN, "unmade": KILLED}
+    assert tell("--page", str(page), barred=REFUSED, **given) == 1
+    assert capsys.readouterr().out == (
+        "chosen mutants killed: 1 of 1; by the C suite: 0 of 3\n"
+        "mechanical mutants killed: 1 of 1; not run yet: 1\n"
+        "  broken: gave no result (0 s)\n"
+        "  new: not run yet (0 s)\n"
+        "  mute: gave no result (0 s)\n"
+    )
+    text = page.read_text()
+    assert "| broken | r | gave no result | no program is about it |" in text
+    assert "| new | r | not run yet | no program is about it |" in text
+    assert "4 of these 6 have no verdict of this suite yet." in text
+    assert "## Not built\n\n- barred\n" in text
+
+
+def test_all_chosen_mutants_noticed_is_a_success(tell: Tell) -> None:
+    """Mechanical ones may change nothing at all."""
+    assert tell(noticed=KILLED, broken=KILLED, new=KILLED, mute=BROKEN) == 0
+    assert tell("--only", "noticed") == 0
+    assert tell("--only", "m*") == 0
+
+
+def test_broken_verdict_is_kept_to_be_told_and_not_to_be_gone_by(tmp_path: Path) -> None:
+    """The mutant is run again."""
+    store = Store(tmp_path)
+    for ours in (BROKEN, REFUSED):
+        store.put(Verdict("m", "key", ours=ours))
+        assert store.get("m", "key") is None
+        assert store.get("m", "key", broken=True) == Verdict("m", "key", ours=ours)
