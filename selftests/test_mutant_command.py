@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tell:
             if entry.name in ours:
                 verdict = Verdict(entry.name, command.key(entry, EDIT), ours=ours[entry.name])
                 store.put(verdict)
-        return command.main(["source", "--from-results", "--no-coverage", *options])
+        return command.main(["source", "--no-coverage", *options])
 
     return call
 
@@ -63,7 +64,7 @@ def test_mutant_without_a_result_is_told_and_no_success(
     """Chosen ones by name; of the mechanical ones that were never run there may be hundreds."""
     page = tmp_path / "page.md"
     given = {"noticed": KILLED, "broken": BROKEN, "mute": BROKEN, "unmade": KILLED}
-    assert tell("--page", str(page), barred=REFUSED, **given) == 1
+    assert tell("--from-results", "--page", str(page), barred=REFUSED, **given) == 1
     assert capsys.readouterr().out == (
         "chosen mutants killed: 1 of 1; by the C suite: 0 of 3\n"
         "mechanical mutants killed: 1 of 1; not run yet: 1\n"
@@ -80,9 +81,10 @@ def test_mutant_without_a_result_is_told_and_no_success(
 
 def test_all_chosen_mutants_noticed_is_a_success(tell: Tell) -> None:
     """Mechanical ones may change nothing at all."""
-    assert tell(noticed=KILLED, broken=KILLED, new=KILLED, mute=BROKEN) == 0
-    assert tell("--only", "noticed") == 0
-    assert tell("--only", "m*") == 0
+    results = "--from-results"
+    assert tell(results, noticed=KILLED, broken=KILLED, new=KILLED, mute=BROKEN) == 0
+    assert tell(results, "--only", "noticed") == 0
+    assert tell(results, "--only", "m*") == 0
 
 
 def test_broken_verdict_is_kept_to_be_told_and_not_to_be_gone_by(tmp_path: Path) -> None:
@@ -92,3 +94,35 @@ def test_broken_verdict_is_kept_to_be_told_and_not_to_be_gone_by(tmp_path: Path)
         store.put(Verdict("m", "key", ours=ours))
         assert store.get("m", "key") is None
         assert store.get("m", "key", broken=True) == Verdict("m", "key", ours=ours)
+
+
+@pytest.mark.parametrize("option", ["--jobs", "--batch", "--build-jobs", "--enough", "--cpus"])
+def test_number_that_leads_nowhere_is_refused(
+    option: str, tell: Tell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No machine at all, or a batch of none."""
+    with pytest.raises(SystemExit):
+        tell(option, "0")
+    assert f"{option}: '0' is not a number above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [("no*", "ty?o"), ("made", "--chosen")], ids=["typo", "chosen"])
+def test_pattern_that_matches_nothing_is_refused(
+    options: tuple[str, ...], tell: Tell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside one that does, too; nothing to run is no success."""
+    words = [word for name in options for word in (["--only"] * (name[0] != "-") + [name])]
+    assert tell("--from-results", *words) == command.USAGE_ERROR
+    assert "no mutant here is called" in capsys.readouterr().err
+
+
+def test_missing_qemu_is_told_before_the_kernel_is_built(
+    tell: Tell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which takes its time."""
+    built: list[object] = []
+    monkeypatch.setattr(image, "make", lambda *_: built.append(1))
+    monkeypatch.setattr(shutil, "which", lambda name, **_: None if "qemu" in name else name)
+    assert tell() == command.USAGE_ERROR
+    assert capsys.readouterr().err.startswith("mutants: no qemu: install")
+    assert not built

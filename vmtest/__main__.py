@@ -34,9 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--matrix", action="store_true", help="the kernels of vmtest/kernels.txt, each by its label"
     )
-    parser.add_argument("--jobs", type=_count, help="machines side by side (default: by cores)")
-    parser.add_argument("--cpus", type=_count, default=2, help="of a machine (default: 2)")
-    parser.add_argument("--memory", type=_count, default=1024, help="MiB of a machine (1024)")
+    parser.add_argument("--jobs", type=count, help="machines side by side (default: by cores)")
+    parser.add_argument("--cpus", type=count, default=2, help="of a machine (default: 2)")
+    parser.add_argument("--memory", type=count, default=1024, help="MiB of a machine (1024)")
     parser.add_argument("--no-kvm", action="store_true", help="emulate, even where KVM works")
     parser.add_argument("--boot-timeout", type=float, default=120.0, help="seconds (120)")
     parser.add_argument(
@@ -63,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """The number above 0 that an option is given."""
     if not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return int(text)
