@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -61,15 +62,20 @@ class Workshop:
         self._jobs = jobs
         self._cc = os.environ.get("CC") or ("ccache gcc" if shutil.which("ccache") else "gcc")
 
+    @functools.cached_property
+    def _state(self) -> str:
+        return tree.digest(self.source.tree)
+
     def kernel(self, name: str, edited: Mapping[str, str], options: tuple[str, ...] = ()) -> Kernel:
         """The kernel of these edits, built unless it was; `options` are added to the config."""
         fragments = "".join(path.read_text(encoding="utf-8") for path in _FRAGMENTS)
         config = fragments + "".join(f"{line}\n" for line in options)
-        known = repr((sorted(edited.items()), config))
+        known = repr((sorted(edited.items()), config, self._state))
         stamp = hashlib.sha256(known.encode()).hexdigest()
         image = self.source.home / f"{name}.bzImage"
         mark = image.with_suffix(".stamp")
         if not (image.is_file() and mark.is_file() and mark.read_text() == stamp):
+            mark.unlink(missing_ok=True)
             tree.overlay(self.source.tree, self.tree, edited)
             self._configure(config)
             self._make("the kernel", "bzImage")
@@ -110,23 +116,25 @@ class Workshop:
 
     def c_suite(self) -> Path:
         """The directory of the kernel's own programs, static, built with the tree's headers."""
-        out = self.source.home / "c"
-        if not (out / "pidfd_open_test").is_file():
-            headers = self.source.home / "headers"
-            tree.overlay(self.source.tree, self.source.home / "c-tree", {f"{_SUITE}/.here": ""})
-            log = self.source.home / "c.log"
-            base = ["make", "-C", str(self.source.home / "c-tree")]
+        home = self.source.home
+        out, mark = home / "c", home / "c.stamp"
+        if not (mark.is_file() and mark.read_text() == self._state):
+            mark.unlink(missing_ok=True)
+            shutil.rmtree(out, ignore_errors=True)  # its rules do not know of all headers
+            out.mkdir()
+            tree.overlay(self.source.tree, home / "c-tree", {f"{_SUITE}/.here": ""})
+            base = ["make", "-C", str(home / "c-tree")]
             for words in (
-                [*base, f"O={self.source.home / 'c-objects'}", "headers_install",
-                 f"INSTALL_HDR_PATH={headers}"],
+                [*base, f"O={home / 'c-objects'}", "headers_install",
+                 f"INSTALL_HDR_PATH={home / 'headers'}"],
                 [*base, "-C", _SUITE, f"OUTPUT={out}", "LDFLAGS=-static", f"-j{self._jobs}",
-                 f"KHDR_INCLUDES=-isystem {headers}/include"],
+                 f"KHDR_INCLUDES=-isystem {home / 'headers'}/include"],
             ):  # fmt: skip
-                out.mkdir(exist_ok=True)
-                with log.open("a", encoding="utf-8") as file:
+                with (home / "c.log").open("a", encoding="utf-8") as file:
                     done = subprocess.run(words, stdout=file, stderr=file, check=False)
                 if done.returncode:
-                    raise BuildFailed("the C suite", log, [])
+                    raise BuildFailed("the C suite", home / "c.log", [])
+            mark.write_text(self._state)
         return out
 
 

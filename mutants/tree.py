@@ -36,8 +36,7 @@ def find(name: str) -> Source:
     """The source that the user names: a tree, a tarball, or ``PACKAGE@SUITE``."""
     path = Path(name)
     if path.is_dir():
-        tree, key = path.resolve(), hashlib.sha256(str(path.resolve()).encode()).hexdigest()
-        return _source(tree, key, str(path.name))
+        return _source(path.resolve(), "", str(path.name))
     if path.is_file() and _TARBALL.fullmatch(path.name):
         key = cache.sha256(path)
         return _source(_unpacked(path, key), key, path.name)
@@ -66,6 +65,7 @@ def _unpacked(tarball: Path, key: str) -> Path:
 
 
 def _source(tree: Path, key: str, origin: str) -> Source:
+    """The tree as a source; without a `key` it is known by its place and its version."""
     try:
         head = (tree / "Makefile").read_text(encoding="utf-8")[:2000]
     except OSError as error:
@@ -77,9 +77,22 @@ def _source(tree: Path, key: str, origin: str) -> Source:
         if (tree / name).exists():
             raise UserError(f"{tree} was built in place ({name}): clean it, or name another copy")
     version = f"{parts['VERSION']}.{parts['PATCHLEVEL']}.{parts.get('SUBLEVEL') or 0}"
-    home = _home(key)
+    version += parts.get("EXTRAVERSION", "")
+    home = _home(key or hashlib.sha256(f"{tree} {version}".encode()).hexdigest())
     home.mkdir(exist_ok=True)
-    return Source(tree, home, origin, version + parts.get("EXTRAVERSION", ""))
+    return Source(tree, home, origin, version)
+
+
+def digest(tree: Path) -> str:
+    """What tells one state of a tree from another, as make would: names, sizes and times."""
+    found = []
+    for directory, names, files in os.walk(tree):
+        names[:] = sorted(name for name in names if name != ".git")
+        for file in sorted(files):
+            path = os.path.join(directory, file)
+            about = os.lstat(path)
+            found.append((os.path.relpath(path, tree), about.st_size, about.st_mtime_ns))
+    return hashlib.sha256(repr(found).encode()).hexdigest()
 
 
 def overlay(source: Path, target: Path, edited: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mutants import build, catalogue, csource, operators, schemata, tree
+from mutants import catalogue, csource, operators, schemata
 from mutants.catalogue import Mutant
 from mutants.csource import NotApplicable
 from mutants.schemata import EXPRESSION, STATEMENT, Edit
@@ -149,32 +149,3 @@ def test_catalogue_names_what_an_entry_misses(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('[[mutant]]\nname = "n"\nfind = "x"\nexpression = "y"\n')
     with pytest.raises(UserError, match=r"a\.toml: mutant 1 \(n\) misses \['c', 'file'"):
         catalogue.load(tmp_path)
-
-
-def test_overlay_leaves_the_source_alone(tmp_path: Path) -> None:
-    """It links what is as it was, and takes an edit back when it is not asked for any more."""
-    source, target = tmp_path / "source", tmp_path / "target"
-    (source / "fs/deep").mkdir(parents=True)
-    (source / "fs/a.c").write_text("a\n")
-    (source / "fs/deep/b.c").write_text("b\n")
-    tree.overlay(source, target, {"fs/a.c": "changed\n", "fs/new.h": "new\n"})
-    assert (target / "fs/a.c").read_text() == "changed\n"
-    assert (target / "fs/deep").is_symlink()
-    assert (source / "fs/a.c").read_text() == "a\n"
-    tree.overlay(source, target, {"fs/deep/b.c": "other\n"})
-    assert (target / "fs/a.c").read_text() == "a\n"
-    assert not (target / "fs/new.h").exists()
-    assert sorted(path.name for path in (source / "fs").iterdir()) == ["a.c", "deep"]
-    assert (source / "fs/deep/b.c").read_text() == "b\n"
-
-
-def test_tree_that_is_none_is_refused(tmp_path: Path) -> None:
-    """In one line."""
-    with pytest.raises(UserError, match="has no Makefile"):
-        tree.find(str(tmp_path))
-
-
-def test_errors_of_the_compiler_are_found() -> None:
-    """By file and line of the source."""
-    log = "/w/tree/fs/pidfs.c:12:3: error: no\nmake: *** [x] Error 1\n"
-    assert build.errors(log, Path("/w/tree")) == [("fs/pidfs.c", 12, "no")]
