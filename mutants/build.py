@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +25,8 @@ SWITCH = "pidfd_mutant"
 HEADER = "include/linux/pidfd_mutant.h"
 INCLUDE = "#include <linux/pidfd_mutant.h>\n#line 1\n"
 _SUITE = "tools/testing/selftests/pidfd"
+_PATIENCE = 10.0
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ERROR = re.compile(r"([\w./-]+\.[ch]):(\d+):\d+: error: (.*)")
 
 HEADER_TEXT = f"""/* SPDX-License-Identifier: GPL-2.0 */
@@ -106,12 +110,7 @@ class Workshop:
         log = self.source.home / "make.log"
         words = ["make", "-C", str(self.tree), f"O={self.objects}", f"CC={self._cc}",
                  f"-j{self._jobs}", *targets]  # fmt: skip
-        with log.open("w", encoding="utf-8") as file:
-            done = subprocess.run(
-                words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=_environment(),
-                check=False,
-            )  # fmt: skip
-        if done.returncode:
+        if _run(words, log):
             raise BuildFailed(what, log, errors(log.read_text(errors="replace"), self.tree))
 
     def c_suite(self) -> Path:
@@ -130,12 +129,47 @@ class Workshop:
                 [*base, "-C", _SUITE, f"OUTPUT={out}", "LDFLAGS=-static", f"-j{self._jobs}",
                  f"KHDR_INCLUDES=-isystem {home / 'headers'}/include"],
             ):  # fmt: skip
-                with (home / "c.log").open("a", encoding="utf-8") as file:
-                    done = subprocess.run(words, stdout=file, stderr=file, check=False)
-                if done.returncode:
+                if _run(words, home / "c.log"):
                     raise BuildFailed("the C suite", home / "c.log", [])
             mark.write_text(self._state)
         return out
+
+
+def _run(words: list[str], log: Path) -> int:
+    """The code of a command that writes to `log`; what it has started ends when we do."""
+    process = None
+    # A signal that came while the process is made would leave it to itself.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        with log.open("w", encoding="utf-8") as file:
+            process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=_environment(),
+                start_new_session=True,
+                preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before),
+            )  # fmt: skip
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return process.wait()
+    except FileNotFoundError as error:
+        raise UserError(f"{words[0]} is missing: no kernel can be built") from error
+    except BaseException:
+        if process:
+            _end(process)
+        raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its group, make first by request: it removes what is half written."""
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(_PATIENCE)
+    except (ProcessLookupError, subprocess.TimeoutExpired):
+        pass
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def errors(log: str, tree_: Path) -> list[tuple[str, int, str]]:

@@ -74,10 +74,13 @@ def _count(work: Path, data: bytes, objects: Path, file: str, functions: set[str
     stem = Path(file).stem
     (work / f"{stem}.gcda").write_bytes(data)
     (work / f"{stem}.gcno").write_bytes((objects / file).with_suffix(".gcno").read_bytes())
-    done = subprocess.run(
-        ["gcov", "--json-format", "--branch-probabilities", f"{stem}.gcda"],
-        cwd=work, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            ["gcov", "--json-format", "--branch-probabilities", f"{stem}.gcda"],
+            cwd=work, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise UserError("gcov is missing: it comes with gcc, and reads what was counted") from error
     made = list(work.glob("*.gcov.json.gz"))
     if done.returncode or not made:
         raise UserError(f"gcov cannot read the counts of {file}: {done.stderr.strip()}")

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mutants import build, tree
+from helpers.deadline import wait_until
+from mutants import build, gcov, tree
 from mutants.build import BuildFailed, Workshop
+from selftests.runner import ROOT
+from selftests.test_vmtest_ends import alive
 from selftests.test_vmtest_images import bzimage
 from vmtest.errors import UserError
 
@@ -118,3 +125,44 @@ def test_half_a_c_suite_is_built_to_its_end(place: Path) -> None:
     assert calls(place)
     shop(place).c_suite()
     assert not calls(place)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_compilers_end_with_the_command(number: signal.Signals, place: Path) -> None:
+    """Not only make: what it has started as well."""
+    (place / "bin/make").write_text('#!/bin/sh\nsleep 60 &\necho $! > "$PLACE/pid"; wait\n')
+    script = (
+        "import sys; from mutants import __main__ as command, image, run, tree\n"
+        "from vmtest import machine\n"
+        "machine.find_qemu = machine.find_virtme = lambda: 'here'\n"
+        "image.prepare = lambda _: []\n"
+        "image.make = lambda shop, _: shop.kernel('mutants', {})\n"
+        "sys.exit(command.main(sys.argv[1:]))\n"
+    )
+    command = subprocess.Popen(
+        [sys.executable, "-c", script, str(place / "source")],
+        cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    file = place / "pid"
+    wait_until(lambda: file.exists() and file.read_text().endswith("\n"), "the compiler runs")
+    command.send_signal(number)
+    assert command.wait(20) == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    wait_until(lambda: not alive(int(file.read_text())), "the compiler ends")
+
+
+@pytest.mark.parametrize(
+    ("tool", "use"),
+    [
+        ("make", lambda place: shop(place).kernel("mutants", {})),
+        ("gcov", lambda place: gcov._count(place, b"", place, "pidfs.c", set())),
+    ],
+    ids=["make", "gcov"],
+)
+def test_missing_tool_is_one_line(
+    tool: str, use: Callable[[Path], object], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That says what cannot be done without it."""
+    monkeypatch.setenv("PATH", str(place / "none"))
+    (place / "pidfs.gcno").touch()
+    with pytest.raises(UserError, match=f"^{tool} is missing: [^\\n]*$"):
+        use(place)
