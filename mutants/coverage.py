@@ -43,7 +43,7 @@ def measure(shop: Workshop, campaign: Campaign) -> None:
     _count(shop, campaign, "ours", [[*PYTEST, "-q", "tests"]], [])
     if campaign.programs:
         everything: list[list[object]] = [
-            [path.name, 300.0]
+            [path.name, campaign.settings.silence / 2]
             for path in sorted(campaign.programs.iterdir())
             if path.suffix == "" and "helper" not in path.name
         ]

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from mutants import coverage
+from mutants import coverage, gcov
 from vmtest import root
+from vmtest.guestrun import Settings
 
 
 def test_suite_key_tells_a_changed_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,3 +47,22 @@ def test_coverage_is_measured_once_for_each_state(
     coverage._count(shop, campaign, "ours", [["tests"]], [])
     assert len(booted) == boots
     assert json.loads(kept.read_text()) == {"of": "this state", "records": [{"gcov": "counts"}]}
+
+
+def test_programs_may_not_be_taken_for_a_machine_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is ended long before the silence that means a hang; helpers and data are none."""
+    for name in ("pidfd_wait", "pidfd_exec_helper", "notes.txt"):
+        (tmp_path / name).touch()
+    counted: list[list[list[object]]] = []
+    monkeypatch.setattr(coverage, "_count", lambda *given: counted.append(given[-1]))
+    monkeypatch.setattr(gcov, "makefiles", lambda _: {})
+    monkeypatch.setattr(gcov, "wanted", lambda _: {})
+    shop: Any = SimpleNamespace(
+        source=SimpleNamespace(tree=tmp_path, home=tmp_path), kernel=lambda *_: None
+    )
+    campaign: Any = SimpleNamespace(programs=tmp_path, settings=Settings(kvm=False, silence=90.0))
+    campaign.of = lambda _: campaign
+    coverage.measure(shop, campaign)
+    assert counted == [[], [["pidfd_wait", 45.0]]]
