@@ -18,7 +18,7 @@ from mutants.page import Row
 from mutants.run import Run, campaign
 from mutants.schemata import Edit
 from mutants.verdicts import REFUSED, Plan, Store, Verdict
-from vmtest import machine
+from vmtest import cache, machine
 from vmtest.__main__ import count, ending_by_exception
 from vmtest.errors import UserError
 from vmtest.guestrun import sweep
@@ -131,7 +131,7 @@ def main(words: Sequence[str]) -> int:
     """The command; its code is 1 where a chosen mutant is not known to be noticed."""
     options = _parser().parse_args(words)
     try:
-        with ending_by_exception():
+        with ending_by_exception(), cache.room("what is made and kept"):
             return _run(options, words)
     except UserError as error:
         sys.stderr.write(f"mutants: {error}\n")

@@ -59,7 +59,7 @@ def _unpacked(tarball: Path, key: str) -> Path:
             words = ["tar", "xf", str(tarball), "-C", str(work), "--strip-components=1"]
             done = subprocess.run(words, capture_output=True, text=True, check=False)
             if done.returncode:
-                said = (done.stderr.strip().splitlines() or ["tar failed"])[-1]
+                said = (done.stderr.strip().splitlines() or ["tar failed"])[0]
                 raise UserError(f"{tarball} cannot be unpacked: {said}")
     return tree
 

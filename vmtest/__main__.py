@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from vmtest import images, machine, matrix, pinned, results, table
+from vmtest import cache, images, machine, matrix, pinned, results, table
 from vmtest.errors import UserError
 from vmtest.guestrun import GuestRun, Settings, sweep
 from vmtest.images import Kernel
@@ -187,15 +187,15 @@ def main(words: Sequence[str]) -> int:
     try:
         if options.write_pins and not options.pins:
             raise UserError("--write-pins needs --pins=DIR to write to")
-        with ending_by_exception():
+        with ending_by_exception(), cache.room("what is made and kept"):
             found = _collect(options, words[split + 1 :])
-        for result in found if options.pins else ():
-            if options.write_pins:
-                pinned.write(result, options.pins)
-            else:
-                pinned.compare(result, options.pins, whole=not words[split + 1 :])
-        if options.table:
-            options.table.write_text(table.markdown(found), encoding="utf-8")
+            for result in found if options.pins else ():
+                if options.write_pins:
+                    pinned.write(result, options.pins)
+                else:
+                    pinned.compare(result, options.pins, whole=not words[split + 1 :])
+            if options.table:
+                options.table.write_text(table.markdown(found), encoding="utf-8")
     except UserError as error:
         sys.stderr.write(f"vmtest: {error}\n")
         return USAGE_ERROR

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vmtest.errors import UserError
+
+_UNFINISHED = ".new-"
 
 
 def directory(name: str) -> Path:
@@ -36,11 +39,29 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def sweep(directory: Path, prefix: str) -> None:
+    """Remove what runs that were killed have left: names of `prefix`, their pid and a suffix."""
+    for path in directory.glob(f"{prefix}*"):
+        match = re.fullmatch(rf"{re.escape(prefix)}(\d+)-\w+", path.name)
+        if match and not Path(f"/proc/{match[1]}").exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def scratch(place: Path) -> Iterator[Path]:
+    """A directory in `place` that is gone afterwards, at the latest with the next one there."""
+    sweep(place, _UNFINISHED)
+    work = Path(tempfile.mkdtemp(dir=place, prefix=f"{_UNFINISHED}{os.getpid()}-"))
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
     """A directory that becomes `target` when all went well, and never half of it."""
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=".new-"))
-    try:
+    with scratch(target.parent) as work:
         yield work
         shutil.rmtree(target, ignore_errors=True)
         try:
@@ -48,8 +69,6 @@ def staged(target: Path) -> Iterator[Path]:
         except OSError:  # another run was faster: its result is as good
             if not target.is_dir():
                 raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 @contextmanager

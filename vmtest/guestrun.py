@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -11,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vmtest import console, machine, results, root
+from vmtest import cache, console, machine, results, root
 from vmtest.images import Kernel
 from vmtest.machine import Machine
 from vmtest.results import KernelResult
@@ -20,6 +19,7 @@ ORDINARY_USER = 1000
 PYTEST = ("-p", "vmtest.guest.reporter", "-p", "no:cacheprovider", "--color=no",
           "--watch-kernel-log", "--own-machine")  # fmt: skip
 _TAIL = 25
+_DIRECTORY = "vmtest-"
 
 
 class Settings(NamedTuple):
@@ -46,10 +46,7 @@ class Job(NamedTuple):
 
 def sweep() -> None:
     """Remove what runs that were killed have left on the disk."""
-    for path in Path(tempfile.gettempdir()).glob("vmtest-*"):
-        match = re.fullmatch(r"vmtest-(\d+)-\w+", path.name)
-        if match and not Path(f"/proc/{match[1]}").exists():
-            shutil.rmtree(path, ignore_errors=True)
+    cache.sweep(Path(tempfile.gettempdir()), _DIRECTORY)
 
 
 class GuestRun:
@@ -65,7 +62,7 @@ class GuestRun:
         self._command = command
         self._settings = settings
         self._machine: Machine | None = None
-        self._directory = Path(tempfile.mkdtemp(prefix=f"vmtest-{os.getpid()}-"))
+        self._directory = Path(tempfile.mkdtemp(prefix=f"{_DIRECTORY}{os.getpid()}-"))
         self._heard = self._begun = time.monotonic()
         self.result = KernelResult(
             label=kernel.label,

@@ -44,6 +44,8 @@ def identify(path: Path) -> str:
         raise UserError(f"{path}: {error.strerror}") from error
     if head[_MAGIC_AT : _MAGIC_AT + 4] != _MAGIC:
         raise UserError(f"{path} {_what_else(head)}")
+    if len(head) < _XLOADFLAGS_AT + 2:
+        raise UserError(f"{path} is not a kernel image: it ends within its header")
     flags = struct.unpack_from("<H", head, _XLOADFLAGS_AT)[0]
     if not flags & _XLF_KERNEL_64:
         raise UserError(f"{path} is a 32-bit x86 kernel; vmtest boots x86_64")

@@ -6,12 +6,12 @@ signatures. Of a package only the kernel and its configuration are kept.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +35,8 @@ class Source(NamedTuple):
 
 
 _NEXT = re.compile(r"^Depends:.*?\b(linux-(?:image|binary)-\d\S*)", re.MULTILINE)
+_NO_DPKG = "dpkg-deb is missing: kernel packages cannot be opened"
+_BROKEN = "{} is not a Debian package, or a broken one"
 _NAME = re.compile(r"(?P<package>[a-z0-9][a-z0-9.+-]+)@(?P<suite>[a-z0-9.-]+)")
 
 
@@ -61,10 +63,10 @@ def from_archive(name: str, sha256: str = "") -> Unpacked:
         return kept
     with (
         cache.room(f"the package {name}"),
-        tempfile.TemporaryDirectory(dir=cache.directory("kernels"), prefix=".get-") as directory,
+        cache.scratch(cache.directory("kernels")) as directory,
     ):
         archive = Archive(suite)
-        deb = archive.download(package, Path(directory))
+        deb = archive.download(package, directory)
         found = cache.sha256(deb)
         if sha256 and found != sha256:
             raise UserError(f"{name} is not the package that was recorded: its sha256 is {found}")
@@ -72,7 +74,7 @@ def from_archive(name: str, sha256: str = "") -> Unpacked:
         # From 6.19 on Debian keeps the image and its configuration in two packages.
         base = package.replace("linux-binary-", "linux-base-")
         if base != package and archive.has(base):
-            debs.append(archive.download(base, Path(directory)))
+            debs.append(archive.download(base, directory))
         return _keep(home, {"package": name, "deb_sha256": found}, debs)
 
 
@@ -86,7 +88,7 @@ def source_tarball(name: str) -> Path:
     if not kept:
         with cache.room(f"the package {name}"), cache.staged(home) as work:
             deb = Archive(match["suite"]).download(match["package"], work)
-            subprocess.run(["dpkg-deb", "-x", deb, work], check=True)
+            _unpack_all(deb, work)
             found = sorted((work / "usr/src").glob("linux-source-*.tar.*"))
             if not found:
                 raise UserError(f"{name} holds no kernel source")
@@ -126,23 +128,50 @@ def _keep(home: Path, record: dict[str, object], debs: list[Path]) -> Unpacked:
 def _unpack(deb: Path, target: Path) -> None:
     """Take ``vmlinuz`` and ``config`` out of a package, wherever its release keeps them."""
     patterns = ("./boot/vmlinuz-*", "./boot/config-*", "./*lib/modules/*/vmlinuz", "./*/config")
-    try:
-        source = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
-    except FileNotFoundError as error:
-        raise UserError("dpkg-deb is missing: kernel packages cannot be opened") from error
-    with tempfile.TemporaryDirectory(dir=target.parent) as directory, source:
-        subprocess.run(
-            ["tar", "x", "-C", directory, "--wildcards", *patterns],
-            stdin=source.stdout,
-            stderr=subprocess.DEVNULL,  # it tells of patterns that found nothing
-            check=False,
-        )
-        for file in sorted(Path(directory).rglob("*")):
+    with cache.scratch(target.parent) as directory:
+        try:
+            source = subprocess.Popen(
+                ["dpkg-deb", "--fsys-tarfile", deb],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except FileNotFoundError as error:
+            raise UserError(_NO_DPKG) from error
+        with source:
+            tar = ["tar", "x", "-C", str(directory), "--wildcards", *patterns]
+            # Its code is that of patterns that found nothing, too.
+            done = subprocess.run(
+                tar, stdin=source.stdout, stderr=subprocess.PIPE, env=_english(), check=False
+            )
+        _have_room(done.stderr.decode(errors="replace"))
+        for file in sorted(directory.rglob("*")):
             name = file.name.partition("-")[0]
             if file.is_file() and name in ("vmlinuz", "config"):
                 shutil.copyfile(file, target / name)
     if source.returncode:
-        raise UserError(f"{deb} is not a Debian package, or a broken one")
+        raise UserError(_BROKEN.format(deb))
+
+
+def _unpack_all(deb: Path, target: Path) -> None:
+    words = ["dpkg-deb", "-x", str(deb), str(target)]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, env=_english(), check=False)
+    except FileNotFoundError as error:
+        raise UserError(_NO_DPKG) from error
+    _have_room(done.stderr)
+    if done.returncode:
+        raise UserError(_BROKEN.format(deb))
+
+
+def _english() -> dict[str, str]:
+    """The environment of tools whose words are read."""
+    return {**os.environ, "LC_ALL": "C"}
+
+
+def _have_room(said: str) -> None:
+    """Take a full disk out of what a tool said of it."""
+    if os.strerror(errno.ENOSPC) in said:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def parse_sources(text: str) -> list[Source]:
@@ -231,7 +260,7 @@ class Archive:
         return subprocess.run(
             [tool, *words, *rest],
             cwd=cwd,
-            env={**os.environ, "LC_ALL": "C"},
+            env=_english(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
