@@ -103,19 +103,19 @@ def run(found: list[Kernel], settings: Settings, jobs: int) -> list[KernelResult
     """Run the suite on each kernel, `jobs` at a time; the results are in the same order."""
     sweep()
     qemu = machine.find_qemu()
-    waiting = [
-        GuestRun(kernel, command, settings)
+    commands = [
+        machine.compose(
+            kernel, kvm=settings.kvm, cpus=settings.cpus, memory=settings.memory, qemu=qemu
+        )
         for kernel in found
-        for command in [
-            machine.compose(
-                kernel, kvm=settings.kvm, cpus=settings.cpus, memory=settings.memory, qemu=qemu
-            )
-        ]
     ]
-    everything = list(waiting)
+    everything: list[GuestRun] = []
     running: list[GuestRun] = []
-    progress = Progress(len(everything))
+    progress = Progress(len(found))
     try:
+        for kernel, command in zip(found, commands):
+            everything.append(GuestRun(kernel, command, settings))
+        waiting = list(everything)
         while waiting or running:
             while waiting and len(running) < jobs:
                 running.append(waiting.pop(0))
