@@ -15,7 +15,7 @@ import mutants.__main__ as mutants
 from mutants import tree
 from selftests.runner import ROOT
 from vmtest import __main__ as vmtest
-from vmtest import cache, images, packages
+from vmtest import archive, cache, images, packages
 from vmtest.errors import UserError
 
 
@@ -65,13 +65,13 @@ def test_source_package_that_cannot_be_opened_is_one_line(
     tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And none is kept."""
-    monkeypatch.setattr(packages.Archive, "__init__", lambda self, suite: None)
+    monkeypatch.setattr(archive.Archive, "__init__", lambda self, suite: None)
 
     def download(_: object, package: str, directory: Path) -> Path:
         (directory / f"{package}.deb").write_bytes(b"!<arch>\nnonsense")
         return directory / f"{package}.deb"
 
-    monkeypatch.setattr(packages.Archive, "download", download)
+    monkeypatch.setattr(archive.Archive, "download", download)
     if tool == "missing":
         monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError) as caught:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from vmtest import images, matrix, packages
+from vmtest import images, matrix
 from vmtest.errors import UserError
-from vmtest.packages import Source
 
 
 def bzimage(release: str = "6.12.1-test", flags: int = 1) -> bytes:
@@ -130,70 +129,6 @@ def test_broken_package_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[
         images.resolve(str(tmp_path / "broken.deb"))
     assert capfd.readouterr().err == ""
     assert not list((tmp_path / "cache/pidfd-tests/kernels").glob("*"))
-
-
-SOURCES = """\
-Repo-URI: http://mirror.example/debian/
-Release: bookworm
-Component: main
-Sourcesentry: /nonexistent/debian.sources:1
-
-Repo-URI: http://mirror.example/debian-security/
-Release: bookworm-security
-Component: main
-
-Repo-URI: http://mirror.example/debian/
-Release: bookworm
-Component: contrib
-
-Repo-URI: http://elsewhere.example/
-Release: nodistro
-Component: main
-"""
-
-
-@pytest.mark.parametrize(
-    ("suite", "uri"),
-    [
-        ("trixie-backports", "http://mirror.example/debian/"),
-        ("sid", "http://mirror.example/debian/"),
-        ("trixie-security", "http://mirror.example/debian-security/"),
-    ],
-)
-def test_mirror_is_the_one_that_this_machine_uses(suite: str, uri: str) -> None:
-    """The archive of the machine's own release has the other suites as well."""
-    sources = packages.parse_sources(SOURCES)
-    assert packages.source_for(suite, sources, "bookworm") == Source(uri, suite, "")
-
-
-SHOWN = {
-    "linux-image-amd64": "Depends: linux-image-7.3.4-amd64 (= 7.3.4-1)",
-    "linux-image-7.3.4-amd64": "Depends: linux-binary-7.3.4-amd64 (= 7.3.4-1)",
-    "linux-binary-7.3.4-amd64": "Depends: kmod, linux-base-7.3.4-amd64 (= 7.3.4-1)",
-    "linux-image-6.1.0-56-amd64": "Depends: kmod, linux-base (>= 4.3~), initramfs-tools",
-}
-
-
-@pytest.mark.parametrize(
-    ("package", "newest"),
-    [
-        ("linux-image-amd64", "linux-binary-7.3.4-amd64"),
-        ("linux-image-6.1.0-56-amd64", "linux-image-6.1.0-56-amd64"),
-    ],
-)
-def test_package_without_a_kernel_stands_for_the_one_it_depends_on(
-    package: str, newest: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Through as many packages as a release has between the two."""
-    monkeypatch.setattr(packages.Archive, "__init__", lambda self, suite: None)
-    monkeypatch.setattr(packages.Archive, "_shown", lambda self, name: SHOWN[name])
-    assert packages.Archive("sid").newest(package) == newest
-
-
-def test_machine_without_such_a_source_is_told() -> None:
-    """One line that says what is missing."""
-    with pytest.raises(UserError, match="no source for buster"):
-        packages.source_for("sid", packages.parse_sources(SOURCES), "buster")
 
 
 def test_matrix_lists_ten_kernels() -> None:

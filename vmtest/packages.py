@@ -1,8 +1,4 @@
-"""Kernels out of Debian packages, from the archive that this machine's apt is configured for.
-
-apt does the work, with lists of its own: it finds the mirror, obeys the proxy, and verifies the
-signatures. Of a package only the kernel and its configuration are kept.
-"""
+"""Kernels, and their sources, out of Debian packages: kept without the rest of the package."""
 
 from __future__ import annotations
 
@@ -16,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vmtest import cache
+from vmtest.archive import Archive, english
 from vmtest.errors import UserError
 
 
@@ -26,15 +23,6 @@ class Unpacked(NamedTuple):
     config: Path | None
 
 
-class Source(NamedTuple):
-    """One line of the machine's own package configuration."""
-
-    uri: str
-    release: str
-    signed_by: str
-
-
-_NEXT = re.compile(r"^Depends:.*?\b(linux-(?:image|binary)-\d\S*)", re.MULTILINE)
 _NO_DPKG = "dpkg-deb is missing: kernel packages cannot be opened"
 _BROKEN = "{} is not a Debian package, or a broken one"
 _NAME = re.compile(r"(?P<package>[a-z0-9][a-z0-9.+-]+)@(?P<suite>[a-z0-9.-]+)")
@@ -141,7 +129,7 @@ def _unpack(deb: Path, target: Path) -> None:
             tar = ["tar", "x", "-C", str(directory), "--wildcards", *patterns]
             # Its code is that of patterns that found nothing, too.
             done = subprocess.run(
-                tar, stdin=source.stdout, stderr=subprocess.PIPE, env=_english(), check=False
+                tar, stdin=source.stdout, stderr=subprocess.PIPE, env=english(), check=False
             )
         _have_room(done.stderr.decode(errors="replace"))
         for file in sorted(directory.rglob("*")):
@@ -155,7 +143,7 @@ def _unpack(deb: Path, target: Path) -> None:
 def _unpack_all(deb: Path, target: Path) -> None:
     words = ["dpkg-deb", "-x", str(deb), str(target)]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, env=_english(), check=False)
+        done = subprocess.run(words, capture_output=True, text=True, env=english(), check=False)
     except FileNotFoundError as error:
         raise UserError(_NO_DPKG) from error
     _have_room(done.stderr)
@@ -163,150 +151,7 @@ def _unpack_all(deb: Path, target: Path) -> None:
         raise UserError(_BROKEN.format(deb))
 
 
-def _english() -> dict[str, str]:
-    """The environment of tools whose words are read."""
-    return {**os.environ, "LC_ALL": "C"}
-
-
 def _have_room(said: str) -> None:
     """Take a full disk out of what a tool said of it."""
     if os.strerror(errno.ENOSPC) in said:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def parse_sources(text: str) -> list[Source]:
-    """What ``apt-get indextargets`` tells of the machine's own configuration."""
-    sources = []
-    for stanza in re.split(r"\n\s*\n", text):
-        fields = dict(re.findall(r"^([\w-]+): (.*)$", stanza, re.MULTILINE))
-        if fields.get("Component") == "main" and "Repo-URI" in fields:
-            key = _signed_by(fields.get("Sourcesentry", ""))
-            sources.append(Source(fields["Repo-URI"], fields["Release"], key))
-    return sources
-
-
-def _signed_by(entry: str) -> str:
-    """The keyring that a source names, from the lines of its file (``FILE:LINE``)."""
-    path, _, line = entry.rpartition(":")
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()[int(line) - 1 :]
-    except (OSError, ValueError):
-        return ""
-    stanza = "\n".join(lines).partition("\n\n")[0]
-    if path.endswith(".list"):
-        stanza = lines[0] if lines else ""
-    match = re.search(r"signed-by[:=]\s*(/[^\s\]]+)", stanza, re.IGNORECASE)
-    return match[1] if match else ""
-
-
-def source_for(suite: str, sources: list[Source], codename: str) -> Source:
-    """The archive of `suite`: the one that brings this machine's own release.
-
-    Security updates have an archive of their own.
-    """
-    own = f"{codename}-security" if suite.endswith("-security") else codename
-    for source in sources:
-        if source.release in (suite, own, f"{own}/updates"):
-            return source._replace(release=suite)
-    raise UserError(
-        f"this machine's apt has no source for {own}: {suite} cannot be derived from it"
-    )
-
-
-class Archive:
-    """apt with lists, status and cache of our own, and one suite of the machine's mirror."""
-
-    def __init__(self, suite: str) -> None:
-        """Point apt at `suite`; its lists are fetched when a package is not in them."""
-        self._suite = suite
-        self._home = cache.directory("apt") / suite
-        for part in ("lists/partial", "archives/partial", "empty"):
-            (self._home / part).mkdir(parents=True, exist_ok=True)
-        (self._home / "status").touch()
-        source = source_for(suite, parse_sources(self._machine_sources()), _codename())
-        option = f"[signed-by={source.signed_by}] " if source.signed_by else ""
-        (self._home / "sources.list").write_text(f"deb {option}{source.uri} {suite} main\n")
-
-    @staticmethod
-    def _machine_sources() -> str:
-        try:
-            done = subprocess.run(
-                ["apt-get", "indextargets", "Created-By: Packages"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise UserError("apt-get is missing: name an image instead of a package") from error
-        return done.stdout
-
-    def _apt(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        home = self._home
-        options = {
-            "Dir::Etc::sourcelist": home / "sources.list",
-            "Dir::Etc::sourceparts": home / "empty",
-            "Dir::State": home,
-            "Dir::State::lists": home / "lists",
-            "Dir::State::status": home / "status",
-            "Dir::Cache": home,
-            "Dir::Cache::archives": home / "archives",
-            "APT::Sandbox::User": "",
-            "Acquire::Languages": "none",
-            # A list past its date is still signed, and old kernels are what is asked for.
-            "Acquire::Check-Valid-Until": "false",
-        }
-        words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        tool, *rest = arguments
-        return subprocess.run(
-            [tool, *words, *rest],
-            cwd=cwd,
-            env=_english(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def _shown(self, package: str) -> str:
-        return self._apt("apt-cache", "show", "--no-all-versions", package).stdout
-
-    def has(self, package: str) -> bool:
-        """Whether the lists know `package`."""
-        return bool(self._shown(package).strip())
-
-    def newest(self, package: str) -> str:
-        """The package with a kernel in it that `package` depends on, however indirectly."""
-        self._find(package)
-        while match := _NEXT.search(self._shown(package)):
-            package = match[1]
-        return package
-
-    def download(self, package: str, directory: Path) -> Path:
-        """Fetch a package, verified by the signatures of the archive."""
-        self._find(package)
-        before = set(directory.iterdir())
-        self._refuse(self._apt("apt-get", "download", "-qq", package, cwd=directory), package)
-        return (set(directory.iterdir()) - before).pop()
-
-    def _find(self, package: str) -> None:
-        if not self.has(package):
-            self._refuse(self._apt("apt-get", "update", "-qq"), "the lists of")
-            if not self.has(package):
-                raise UserError(f"{self._suite} has no package {package} (any more)")
-
-    def _refuse(self, done: subprocess.CompletedProcess[str], what: str) -> None:
-        said = done.stderr.strip()
-        if not done.returncode and not re.search(r"^[EW]: Failed to fetch", said, re.MULTILINE):
-            return
-        if "No space left" in said:
-            raise UserError(f"no space left in {self._home}")
-        lines = [line for line in said.splitlines() if line[:3] in ("E: ", "W: ")] or ["apt failed"]
-        raise UserError(f"cannot fetch {what} {self._suite}: {lines[0][3:]}")
-
-
-def _codename() -> str:
-    text = Path("/etc/os-release").read_text(encoding="utf-8")
-    match = re.search(r'^VERSION_CODENAME="?([\w-]+)', text, re.MULTILINE)
-    if not match:
-        raise UserError("this is no release of Debian: name an image instead of a package")
-    return match[1]
