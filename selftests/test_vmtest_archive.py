@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from subprocess import CompletedProcess
+
 import pytest
 
 from vmtest import archive
@@ -62,6 +65,7 @@ def test_package_without_a_kernel_stands_for_the_one_it_depends_on(
 ) -> None:
     """Through as many packages as a release has between the two."""
     monkeypatch.setattr(archive.Archive, "__init__", lambda self, suite: None)
+    monkeypatch.setattr(archive.Archive, "_update", lambda self: None)
     monkeypatch.setattr(archive.Archive, "_shown", lambda self, name: SHOWN[name])
     assert archive.Archive("sid").newest(package) == newest
 
@@ -70,3 +74,77 @@ def test_machine_without_such_a_source_is_told() -> None:
     """One line that says what is missing."""
     with pytest.raises(UserError, match="no source for buster"):
         archive.source_for("sid", archive.parse_sources(SOURCES), "buster")
+
+
+class Apt:
+    """An apt whose mirror has another kernel than the lists that were fetched last."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Stand in for the tools."""
+        self.listed, self.mirror, self.reachable = "7.3.3", "7.3.4", True
+        self.updates = 0
+        monkeypatch.setattr(archive.Archive, "_machine_sources", staticmethod(lambda: SOURCES))
+        monkeypatch.setattr(archive, "_codename", lambda: "bookworm")
+        monkeypatch.setattr(archive.Archive, "_apt", lambda _, *words, **more: self(*words, **more))
+
+    def __call__(self, tool: str, *words: str, cwd: Path | None = None) -> CompletedProcess[str]:
+        """Do what apt-get and apt-cache would."""
+        said, failed = "", ""
+        if words[0] == "update":
+            self.updates += 1
+            if self.reachable:
+                self.listed = self.mirror
+            else:
+                failed = "E: Failed to fetch x  Could not connect"
+        elif words[0] == "show" and words[-1] in ("linux-image-amd64", f"linux-{self.listed}"):
+            said = f"Depends: linux-image-{self.listed}-amd64"
+        elif words[0] == "download" and self.listed == self.mirror and self.reachable and cwd:
+            (cwd / "kernel.deb").touch()
+        elif words[0] == "download":
+            failed = "E: Failed to fetch x  404  Not Found"
+        return CompletedProcess([tool, *words], 100 if failed else 0, said, failed)
+
+
+@pytest.fixture
+def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Apt:
+    """See `Apt`; with a cache of our own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Apt(monkeypatch)
+
+
+def test_newest_kernel_is_that_of_the_mirror(apt: Apt) -> None:
+    """Not that of the day on which the lists were fetched first."""
+    assert archive.Archive("sid").newest("linux-image-amd64") == "linux-image-7.3.4-amd64"
+    assert apt.updates == 1
+
+
+def test_newest_kernel_known_is_taken_where_no_mirror_can_be_reached(
+    apt: Apt, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be in the cache; that there may be a newer one is said."""
+    apt.reachable = False
+    assert archive.Archive("sid").newest("linux-image-amd64") == "linux-image-7.3.3-amd64"
+    assert capsys.readouterr().err == (
+        "vmtest: cannot fetch the lists of sid: Failed to fetch x  Could not connect; "
+        "going by those of an earlier day\n"
+    )
+    apt.listed = ""
+    with pytest.raises(UserError, match="cannot fetch the lists of sid"):
+        archive.Archive("sid").newest("linux-image-arm64")
+
+
+def test_package_that_has_left_the_mirror_is_looked_for_anew(apt: Apt, tmp_path: Path) -> None:
+    """Once: the lists of that day name a file that is gone."""
+    deb = archive.Archive("sid").download("linux-image-amd64", tmp_path)
+    assert deb == tmp_path / "kernel.deb"
+    assert apt.updates == 1
+
+
+def test_package_that_fresh_lists_do_not_lead_to_is_told(apt: Apt, tmp_path: Path) -> None:
+    """They are not fetched again."""
+    found = archive.Archive("sid")
+    found.newest("linux-image-amd64")
+    apt.mirror = "7.3.5"
+    with pytest.raises(UserError, match="cannot fetch linux-image-amd64 of sid: Failed to fetch"):
+        found.download("linux-image-amd64", tmp_path)
+    assert apt.updates == 1

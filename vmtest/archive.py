@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,8 +75,9 @@ class Archive:
     """apt with lists, status and cache of our own, and one suite of the machine's mirror."""
 
     def __init__(self, suite: str) -> None:
-        """Point apt at `suite`; its lists are fetched when a package is not in them."""
+        """Point apt at `suite`; its lists are fetched when they do not lead to a package."""
         self._suite = suite
+        self._is_fresh = False
         self._home = cache.directory("apt") / suite
         for part in ("lists/partial", "archives/partial", "empty"):
             (self._home / part).mkdir(parents=True, exist_ok=True)
@@ -133,6 +135,12 @@ class Archive:
 
     def newest(self, package: str) -> str:
         """The package with a kernel in it that `package` depends on, however indirectly."""
+        try:
+            self._update()
+        except UserError as error:
+            if not self.has(package):
+                raise
+            sys.stderr.write(f"vmtest: {error}; going by those of an earlier day\n")
         self._find(package)
         while match := _NEXT.search(self._shown(package)):
             package = match[1]
@@ -142,23 +150,38 @@ class Archive:
         """Fetch a package, verified by the signatures of the archive."""
         self._find(package)
         before = set(directory.iterdir())
-        self._refuse(self._apt("apt-get", "download", "-qq", package, cwd=directory), package)
-        return (set(directory.iterdir()) - before).pop()
+        words = ("apt-get", "download", "-qq", package)
+        done = self._apt(*words, cwd=directory)
+        if _has_failed(done) and not self._is_fresh:  # the lists name what has left the mirror
+            self._update()
+            done = self._apt(*words, cwd=directory)
+        self._refuse(done, f"{package} of")
+        return next(deb for deb in directory.glob("*.deb") if deb not in before)
 
     def _find(self, package: str) -> None:
         if not self.has(package):
-            self._refuse(self._apt("apt-get", "update", "-qq"), "the lists of")
+            self._update()
             if not self.has(package):
                 raise UserError(f"{self._suite} has no package {package} (any more)")
 
+    def _update(self) -> None:
+        self._refuse(self._apt("apt-get", "update", "-qq"), "the lists of")
+        self._is_fresh = True
+
     def _refuse(self, done: subprocess.CompletedProcess[str], what: str) -> None:
-        said = done.stderr.strip()
-        if not done.returncode and not re.search(r"^[EW]: Failed to fetch", said, re.MULTILINE):
+        if not _has_failed(done):
             return
+        said = done.stderr.strip()
         if "No space left" in said:
             raise UserError(f"no space left in {self._home}")
         lines = [line for line in said.splitlines() if line[:3] in ("E: ", "W: ")] or ["apt failed"]
         raise UserError(f"cannot fetch {what} {self._suite}: {lines[0][3:]}")
+
+
+def _has_failed(done: subprocess.CompletedProcess[str]) -> bool:
+    """Whether apt did not fetch all; an update of which a part fails is none to apt."""
+    failed = re.search(r"^[EW]: Failed to fetch", done.stderr, re.MULTILINE)
+    return bool(done.returncode or failed)
 
 
 def _codename() -> str:
