@@ -18,7 +18,7 @@ from mutants.page import Row
 from mutants.run import Run, campaign
 from mutants.schemata import Edit
 from mutants.verdicts import REFUSED, Plan, Store, Verdict
-from vmtest import cache, machine
+from vmtest import cache, checks, machine
 from vmtest.__main__ import count, ending_by_exception
 from vmtest.errors import UserError
 from vmtest.guestrun import sweep
@@ -92,6 +92,8 @@ def known(store: Store, wanted: list[Plan]) -> list[Row]:
 
 
 def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
+    if options.page:
+        checks.file(options.page)
     source = tree.find(options.source)
     everything = image.prepare(source.tree)
     wanted = plans(everything, options)

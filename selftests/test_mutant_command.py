@@ -126,3 +126,11 @@ def test_missing_qemu_is_told_before_the_kernel_is_built(
     assert tell() == command.USAGE_ERROR
     assert capsys.readouterr().err.startswith("mutants: no qemu: install")
     assert not built
+
+
+def test_page_without_a_place_is_refused_before_the_kernel_is_built(
+    tell: Tell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And not after all mutants have run."""
+    assert tell("--page", str(tmp_path / "nowhere/page.md")) == command.USAGE_ERROR
+    assert "page.md cannot be written: there is no directory" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from vmtest import cache, images, machine, matrix, pinned, results, table
+from vmtest import cache, checks, images, machine, matrix, pinned, results, table
 from vmtest.errors import UserError
 from vmtest.guestrun import GuestRun, Settings, sweep
 from vmtest.images import Kernel
@@ -165,6 +165,7 @@ def _collect(options: argparse.Namespace, arguments: Sequence[str]) -> list[Kern
         raise UserError("name at least one IMAGE, or --matrix")
     qemu = machine.find_qemu()
     machine.find_virtme()
+    checks.directory(options.results, "results")
     settings = Settings(
         kvm=not options.no_kvm and machine.kvm_works(qemu),
         cpus=options.cpus,
@@ -177,7 +178,10 @@ def _collect(options: argparse.Namespace, arguments: Sequence[str]) -> list[Kern
     )
     cores = len(os.sched_getaffinity(0))
     jobs = options.jobs or side_by_side(cores, _free_memory(), options.memory)
-    return run(kernels(options), settings, jobs)
+    found = kernels(options)
+    if options.pins and not options.write_pins:
+        pinned.require((kernel.release for kernel in found), options.pins, root=not options.user)
+    return run(found, settings, jobs)
 
 
 def main(words: Sequence[str]) -> int:
@@ -187,6 +191,10 @@ def main(words: Sequence[str]) -> int:
     try:
         if options.write_pins and not options.pins:
             raise UserError("--write-pins needs --pins=DIR to write to")
+        if options.write_pins:
+            checks.directory(options.pins, "lists")
+        if options.table:
+            checks.file(options.table)
         with ending_by_exception(), cache.room("what is made and kept"):
             found = _collect(options, words[split + 1 :])
             for result in found if options.pins else ():

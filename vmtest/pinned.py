@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from helpers import pins
@@ -10,9 +11,25 @@ from vmtest.errors import UserError
 from vmtest.results import FINISHED, SKIPPED, KernelResult
 
 
-def list_of(result: KernelResult, directory: Path) -> Path:
-    """The list for the kernel and the user of a result."""
-    return directory / pins.file_name(parse_release(result.release), root=result.user == "root")
+def list_of(release: str, directory: Path, *, root: bool) -> Path:
+    """The list for a kernel and a user."""
+    return directory / pins.file_name(parse_release(release), root=root)
+
+
+def require(releases: Iterable[str], directory: Path, *, root: bool) -> None:
+    """Refuse kernels of which there is no list."""
+    for release in releases:
+        file = list_of(release, directory, root=root)
+        if not file.is_file():
+            raise _missing(file)
+
+
+def _missing(file: Path) -> UserError:
+    return UserError(f"no list {file}: make one with --write-pins, and read it")
+
+
+def _of(result: KernelResult, directory: Path) -> Path:
+    return list_of(result.release, directory, root=result.user == "root")
 
 
 def skips(result: KernelResult) -> pins.Skips:
@@ -22,11 +39,11 @@ def skips(result: KernelResult) -> pins.Skips:
 
 def compare(result: KernelResult, directory: Path, *, whole: bool) -> None:
     """Note in a result how it differs from its list, which must be there."""
-    file = list_of(result, directory)
+    file = _of(result, directory)
     try:
         pinned = pins.parse(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UserError(f"no list {file}: make one with --write-pins, and read it") from error
+        raise _missing(file) from error
     if result.end != FINISHED:  # which is said already
         return
     seen = None if whole else {pins.function(test.name) for test in result.tests}
@@ -38,4 +55,4 @@ def write(result: KernelResult, directory: Path) -> None:
     if result.end != FINISHED:
         raise UserError(f"{result.label} {result.end}: no list can be made of that")
     directory.mkdir(parents=True, exist_ok=True)
-    list_of(result, directory).write_text(pins.render(skips(result)), encoding="utf-8")
+    _of(result, directory).write_text(pins.render(skips(result)), encoding="utf-8")

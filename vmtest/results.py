@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vmtest.errors import UserError
+
 PASSED, SKIPPED, KNOWN, FAILED = "passed", "skipped", "known", "failed"
 OUTCOMES = (PASSED, SKIPPED, KNOWN, FAILED)
 
@@ -130,18 +132,23 @@ class KernelResult:
         return self.code or int(failed or bool(self.unpinned))
 
     def write(self, path: Path) -> None:
-        """Keep it."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        """Keep it, whole or not at all."""
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        fresh.replace(path)
 
 
 def read(path: Path) -> KernelResult:
     """What `write` kept."""
-    data = json.loads(path.read_text(encoding="utf-8"))
-    for name, kind in (
-        ("tests", Case),
-        ("errors", Case),
-        ("features", Feature),
-        ("reports", Report),
-    ):
-        data[name] = [kind(**entry) for entry in data[name]]
-    return KernelResult(**data)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        for name, kind in (
+            ("tests", Case),
+            ("errors", Case),
+            ("features", Feature),
+            ("reports", Report),
+        ):
+            data[name] = [kind(**entry) for entry in data[name]]
+        return KernelResult(**data)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path} holds no result of a run: {error!r}") from error
