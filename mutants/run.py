@@ -62,11 +62,11 @@ class Run:
         gave: dict[bool, Verdict] = {}
 
         def ended(plan: Plan, verdict: Verdict, result: KernelResult) -> None:
+            tail = "".join(f"\n  {line}" for line in result.tail)
             if result.end != FINISHED:
-                tail = "\n  ".join(result.tail)
-                raise UserError(f"the kernel without a mutant {result.end}:\n  {tail}")
+                raise UserError(f"the kernel without a mutant {result.end}:{tail}")
             if result.code not in (0, 1) or not (result.tests or plan.only_c):
-                raise UserError(f"without a mutant pytest ended with {result.code}")
+                raise UserError(f"without a mutant pytest ended with {result.code}{tail}")
             gave[plan.only_c] = verdict
 
         self.campaign.run(wanted, self.options.jobs, ended, everything=True)

@@ -37,6 +37,9 @@ def test(name, outcome="passed", log=""):
         say(log)
     tell(test=name, outcome=outcome, why="", seconds=0.1, text="")
     say("[    2.100000] pidfd-tests: over " + name)
+def print_(text):
+    with open(ports[1], "a") as file:
+        file.write(text)
 def boot():
     say("[    0.000000] Linux version 6.12.1-test")
     tell(booted="6.12.1-test", uptime=1.5)
@@ -73,6 +76,14 @@ def test_code_of_pytest_comes_through(fake: Outcome) -> None:
     result = fake("boot(); test('tests/a/test_a.py::one'); tell(exit=5)")
     assert (result.end, result.exit_code, result.boot_seconds) == (results.FINISHED, 5, 1.5)
     assert [test.outcome for test in result.tests] == ["passed"]
+
+
+def test_pytest_that_runs_nothing_tells_why(fake: Outcome) -> None:
+    """Its last words are kept where its code says that it did not come to the tests' end."""
+    words = "ERROR: unrecognized arguments: --no-such\\n  inifile: None\\n"
+    result = fake(f"boot(); print_('{words}'); tell(exit=4)")
+    assert result.tail == ["ERROR: unrecognized arguments: --no-such", "  inifile: None"]
+    assert fake(f"boot(); print_('{words}'); tell(exit=1)").tail == []
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,14 @@ def test_dead_kernel_shows_the_end_of_its_console() -> None:
     assert "    Kernel panic - not syncing: x" in said
 
 
+def test_pytest_that_ran_nothing_shows_its_last_words() -> None:
+    """In the text."""
+    refused = result("7.0", code=4)
+    refused.tail = ["ERROR: unrecognized arguments: --no-such"]
+    said = table.text([refused])
+    assert "  pytest ended with 4; the last that it said:\n    ERROR: unrecognized" in said
+
+
 def test_page_has_a_row_a_test_and_every_reason() -> None:
     """With the kernels that it concerns."""
     page = table.markdown([OLD, NEW])

@@ -149,8 +149,18 @@ class GuestRun:
         if end != results.FINISHED:
             errors = (self._directory / "qemu").read_text(errors="replace").splitlines()
             self.result.tail = said[-_TAIL:] or errors[-_TAIL:]
+        elif self.result.code not in (0, 1):
+            self.result.tail = self._printed()[-_TAIL:]
         if self._settings.keep:
             self._save(self._settings.keep)
+
+    def _printed(self) -> list[str]:
+        """What the job said."""
+        try:
+            text = (self._directory / "output").read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:  # a machine that died before it could
+            return []
+        return console.lines(text)
 
     def _save(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)

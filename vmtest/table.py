@@ -80,7 +80,9 @@ def _troubles(result: KernelResult) -> str:
     lines += [f"  not as pinned: {line}" for line in result.unpinned]
     if result.end != FINISHED:
         lines.append(f"  it {result.end}; the last lines of its console:")
-        lines += [f"    {line}" for line in result.tail]
+    elif result.tail:
+        lines.append(f"  pytest ended with {result.code}; the last that it said:")
+    lines += [f"    {line}" for line in result.tail]
     return "\n".join(lines) + "\n"
 
 
