@@ -217,3 +217,5 @@ def test_output_into_a_closed_pipe_ends_the_run(project: Callable[[str], Project
     command = subprocess.list2cmdline(made.command())
     run = Run.of(["sh", "-c", f"{command} | head -1"], cwd=made.path, env=made.environment())
     assert run.code == 0
+    assert "Traceback" not in run.err
+    assert "INTERNALERROR" not in run.err

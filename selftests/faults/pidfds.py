@@ -48,15 +48,6 @@ def field_of(pid: int, name: str) -> int:
         return 0
 
 
-def is_lone_leader(fd: int) -> bool:
-    """Whether the pidfd's task is a leader that has exited before its subthreads."""
-    pid = target(fd)
-    try:
-        return state(fd) == "Z" and len(os.listdir(f"/proc/{pid}/task")) > 1
-    except OSError:
-        return False
-
-
 def status_flags(fd: int) -> int:
     """The status flags of a descriptor, 0 if it is not open."""
     try:
