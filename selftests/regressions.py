@@ -33,7 +33,7 @@ class Fix(NamedTuple):
 
 
 class Bug(NamedTuple):
-    """Fixes that belong together, and what user space saw; `why` where no test can show it."""
+    """Fixes that belong together, and what user space saw; `why` where no test cites them."""
 
     seen: str
     fixes: tuple[Fix, ...]

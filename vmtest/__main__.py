@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         "--pins",
         type=Path,
         metavar="DIR",
-        help="fail a kernel on which anything is skipped that is not in DIR's list for it and "
+        help="fail a kernel on which anything is skipped otherwise than in DIR's list for it and "
         "the user",
     )
     parser.add_argument(
