@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from mutants import csource, page, targets
 from vmtest.errors import UserError
+from vmtest.markdown import table_of
 
 OPTIONS = ("CONFIG_DEBUG_FS=y", "CONFIG_GCOV_KERNEL=y")
 _PIDFS = "fs/pidfs.c"
@@ -113,7 +114,7 @@ def text(ours: dict[str, Reached], c: dict[str, Reached], source: Path) -> str:
         (lines, branches), (c_lines, c_branches) = ours[file].share(), other.share()
         rows.append([file, lines, c_lines, branches, c_branches])
     out = "## Coverage\n\nfs/pidfs.c whole, of the others the functions that are about pidfds.\n\n"
-    out += page.table(
+    out += table_of(
         ["file", "lines, this suite", "lines, C suite", "branches, this suite",
          "branches, C suite"], rows,
     )  # fmt: skip
@@ -140,4 +141,4 @@ def _missed(found: dict[str, Reached], source: Path) -> str:
             rows.append([f"{file}:{number}", f"`{said}`", reason])
     if not rows:
         return ""
-    return "Lines that this suite does not reach:\n\n" + page.table(["line", "", "why"], rows)
+    return "Lines that this suite does not reach:\n\n" + table_of(["line", "", "why"], rows)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from helpers import pins
 from mutants import catalogue
 from mutants.catalogue import Mutant
 from mutants.verdicts import BROKEN, KILLED, SURVIVED, Verdict
 from vmtest import results
+from vmtest.markdown import table_of
 
 EXPLAINED = Path(__file__).with_name("survivors.toml")
 _NAMES = 2
@@ -70,7 +72,7 @@ def said(verdict: Verdict) -> str:
         where = f" in {_short(verdict.failed[-1])}" if verdict.failed else ""
         return f"killed: the kernel {verdict.end}{where}"
     if verdict.ours == KILLED:
-        names = [_short(name) for name in dict.fromkeys(map(_function, verdict.failed))]
+        names = [_short(name) for name in dict.fromkeys(map(pins.function, verdict.failed))]
         more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
         return f"killed by {', '.join(names[:_NAMES])}{more}"
     if not verdict.ours:
@@ -89,26 +91,14 @@ def said_of_c(row: Row) -> str:
     return verdict.c or ("not run" if row.mutant.c else "no program is about it")
 
 
-def _function(name: str) -> str:
-    return name.partition("[")[0]
-
-
 def _short(name: str) -> str:
-    return _function(name).rpartition("/")[2].replace(".py::", "::")
+    return pins.function(name).rpartition("/")[2].replace(".py::", "::")
 
 
 def line(row: Row) -> str:
     """One mutant in one line of a terminal."""
     c = f"; C: {said_of_c(row)}" if row.verdict.c else ""
     return f"{row.mutant.name}: {said(row.verdict)}{c} ({row.verdict.seconds:.0f} s)"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n" for cells in lines
-    )
 
 
 def markdown(
@@ -122,7 +112,7 @@ def markdown(
         "# What the suite notices\n",
         f"Linux {version}, {date}. Made by `{command}`; do not edit.\n",
         _INTRODUCTION,
-        table(
+        table_of(
             ["", "this suite", "C suite"],
             [
                 ["chosen mutants killed", str(ours(chosen)), str(c_suite(chosen))],
@@ -133,13 +123,13 @@ def markdown(
         coverage,
         "## Chosen mutants\n",
         _CHOSEN,
-        table(
+        table_of(
             ["mutant", "rule", "this suite", "C suite"],
             [[r.mutant.name, r.mutant.rule, said(r.verdict), said_of_c(r)] for r in chosen],
         ),
         "## Mechanical mutants that survived\n",
         _SURVIVED,
-        table(
+        table_of(
             ["mutant", "line", "instead of", "stands", "why"],
             [
                 [r.mutant.name, f"{r.mutant.file}:{r.mutant.line}", f"`{r.mutant.rule}`",

@@ -58,16 +58,28 @@ class Port(NamedTuple):
     mended: str
 
 
-def ports() -> Iterator[Port]:
-    """Every such test, from the docstrings."""
+class Docstring(NamedTuple):
+    """A test and its docstring in one line."""
+
+    node: str
+    text: str
+
+
+def docstrings() -> Iterator[Docstring]:
+    """Of all tests against the kernel."""
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 text = " ".join((ast.get_docstring(node) or "").split())
-                for names, file, rest in _PORT.findall(text):
-                    found = frozenset(re.findall(r"[A-Za-z_]\w+", names))
-                    where = f"{path.relative_to(ROOT)}::{node.name}"
-                    yield Port(where, found, file, rest.strip(" ,:;."))
+                yield Docstring(f"{path.relative_to(ROOT)}::{node.name}", text)
+
+
+def ports() -> Iterator[Port]:
+    """Every test that says so."""
+    for test in docstrings():
+        for names, file, rest in _PORT.findall(test.text):
+            found = frozenset(re.findall(r"[A-Za-z_]\w+", names))
+            yield Port(test.node, found, file, rest.strip(" ,:;."))
 
 
 def carriers(file: str, name: str, known: list[Port]) -> list[Port]:

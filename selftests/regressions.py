@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import ast
 import sys
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from selftests.coverage import ROOT
+from selftests.coverage import ROOT, Docstring, docstrings
 
 TABLE = ROOT / "docs" / "regressions.md"
 
@@ -234,22 +232,6 @@ BUGS = (
     ),
 )
 """Those that user space could see, in about the order of the kernels that had them."""
-
-
-class Docstring(NamedTuple):
-    """A test and its docstring in one line."""
-
-    node: str
-    text: str
-
-
-def docstrings() -> Iterator[Docstring]:
-    """Of all tests against the kernel."""
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                text = " ".join((ast.get_docstring(node) or "").split())
-                yield Docstring(f"{path.relative_to(ROOT)}::{node.name}", text)
 
 
 def carriers(fix: Fix, known: list[Docstring]) -> list[str]:

@@ -7,9 +7,10 @@ import re
 import pytest
 
 from selftests import regressions
+from selftests.coverage import Docstring, docstrings
 from selftests.regressions import BUGS, Bug, Fix
 
-KNOWN = list(regressions.docstrings())
+KNOWN = list(docstrings())
 CITATION = re.compile(r"\b([0-9a-f]{12}) \((?:\"|')")
 
 
@@ -28,7 +29,7 @@ def test_no_fix_is_in_the_table_twice() -> None:
 
 
 @pytest.mark.parametrize("test", [it for it in KNOWN if CITATION.search(it.text)], ids=str)
-def test_citation_has_the_form_of_the_table(test: regressions.Docstring) -> None:
+def test_citation_has_the_form_of_the_table(test: Docstring) -> None:
     """A commit of the table is cited with the subject that it has there."""
     fixes = {fix.commit: fix for bug in BUGS for fix in bug.fixes}
     for commit in CITATION.findall(test.text):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from helpers import pins
 from helpers.kernel import parse_release
+from vmtest.markdown import table_of
 from vmtest.results import FAILED, FINISHED, KNOWN, OUTCOMES, PASSED, SKIPPED, Case, KernelResult
 
 SIGNS = {PASSED: "+", SKIPPED: "s", KNOWN: "k", FAILED: "**F**"}
@@ -28,8 +30,8 @@ def subject(name: str) -> str:
 
 
 def function(name: str) -> str:
-    """The test without its parameters."""
-    return name.partition("::")[2].partition("[")[0]
+    """The test without its file and its parameters."""
+    return pins.function(name).partition("::")[2]
 
 
 def text(found: list[KernelResult]) -> str:
@@ -119,20 +121,16 @@ def markdown(found: list[KernelResult]) -> str:
     return "\n".join(parts)
 
 
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
-
-
 def _kernels(found: list[KernelResult]) -> str:
     head = ["kernel", "release", "from", "by", "as", "end", *OUTCOMES, "boot s", "all s"]
-    out = _row(head) + _row(["---"] * len(head))
+    rows = []
     for r in found:
         numbers = [str(r.count(outcome)) for outcome in OUTCOMES]
         times = [f"{r.boot_seconds:.1f}", f"{r.seconds:.0f}"]
-        out += _row(
+        rows.append(
             [r.label, r.release, r.origin, r.accelerator, r.user, _end(r), *numbers, *times]
         )
-    return out
+    return table_of(head, rows)
 
 
 def _names(found: list[KernelResult], folder: str) -> set[str]:
@@ -140,23 +138,25 @@ def _names(found: list[KernelResult], folder: str) -> set[str]:
 
 
 def _grid(found: list[KernelResult], what: str, rows: dict[str, set[str]]) -> str:
-    out = _row([what, *(r.label for r in found)]) + _row(["---"] * (len(found) + 1))
-    for name, members in rows.items():
-        out += _row([name, *(counts(t for t in r.tests if t.name in members) for r in found)])
-    return out
+    return table_of(
+        [what, *(r.label for r in found)],
+        [
+            [name, *(counts(t for t in r.tests if t.name in members) for r in found)]
+            for name, members in rows.items()
+        ],
+    )
 
 
 def _features(found: list[KernelResult]) -> str:
     known = {f.name: f.since for r in found for f in r.features}
-    out = _row(["feature", "since", *(r.label for r in found)])
-    out += _row(["---"] * (len(found) + 2))
+    rows = []
     for name, since in sorted(known.items(), key=lambda item: (order(item[1]), item[0])):
         cells = []
         for result in found:
             said = next((f.found for f in result.features if f.name == name), "-")
             cells.append(feature_cell(said, since, result.release))
-        out += _row([name, since, *cells])
-    return out
+        rows.append([name, since, *cells])
+    return table_of(["feature", "since", *(r.label for r in found)], rows)
 
 
 def feature_cell(found: str, since: str, release: str) -> str:

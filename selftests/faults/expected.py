@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from helpers import pins
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 _HERE = Path(__file__).resolve().parent / "expected"
 
@@ -33,16 +35,11 @@ def files(stated: dict[str, list[str]]) -> list[str]:
     return sorted({test.partition("::")[0] for tests in stated.values() for test in tests})
 
 
-def function(test: str) -> str:
-    """A test without its parameters."""
-    return test.partition("[")[0]
-
-
 def matches(stated: str, node: str) -> bool:
     """Whether a pytest node is one of the stated tests."""
     wanted, bracket, params = stated.partition("[")
     if not bracket:
-        return function(node) == wanted
+        return pins.function(node) == wanted
     pattern = ".*".join(map(re.escape, params.split("*")))
     return bool(re.fullmatch(re.escape(f"{wanted}[") + pattern, node))
 

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 import pytest
 
-from helpers import features, process, records
+from helpers import features, pins, process, records
 from helpers.deadline import DeadlineExpired
 from helpers.thread import ChildFailed
 from selftests.faults import catalogue, expected
@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             item.stash[_FAULT] = FAULTS[name]
     elif against == "every":
-        firsts = list({expected.function(item.nodeid): item for item in items[::-1]}.values())
+        firsts = list({pins.function(item.nodeid): item for item in items[::-1]}.values())
         items[:] = [_copy(item, fault) for fault in FAULTS.values() for item in firsts[::-1]]
     elif against:
         subjects = catalogue.SUBJECTS if against == "stated" else [against]
