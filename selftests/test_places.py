@@ -40,6 +40,18 @@ def test_full_disk_costs_no_more_than_the_cache(project: Callable[[str], Project
     assert "PytestCacheWarning" in run.out
 
 
+def test_other_runs_clear_up_beside_this_one(project: Callable[[str], Project]) -> None:
+    """Of the same user: at the end pytest removes old directories, and may come too late."""
+    made = project(GOOD)
+    (made.path / "late.py").write_text(
+        "import pytest, warnings\n"
+        "def pytest_sessionfinish():\n"
+        "    warnings.warn(pytest.PytestWarning('(rm_rf) error removing /tmp/x\\nno'))\n"
+    )
+    run = made.run("-p", "late")
+    assert (run.code, run.counts.get("passed")) == (0, 2), run.out + run.err
+
+
 def test_full_directory_for_temporary_files(project: Callable[[str], Project]) -> None:
     """What children print goes to an anonymous file there."""
     made = project(GOOD)
