@@ -139,7 +139,7 @@ def pytest_configure(config: pytest.Config) -> None:
         agent.die_with_parent()  # a worker of xdist, or it would outlive a killed runner by 15 s
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is inherited as ignored: no zombies
     deadline.set_default(config.getoption("deadline"))
-    slowness = config.getoption("deadline") / deadline.DEFAULT_SECONDS
+    slowness = deadline.slowness()
     if slowness > 1 and config.getoption("timeout") is None:  # or it is over before the deadline
         config.option.timeout = float(config.getini("timeout") or 0) * slowness
     observe.set_quiet_window(config.getoption("quiet_window") / 1000)

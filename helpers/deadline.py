@@ -42,6 +42,11 @@ def set_default(seconds: float) -> None:
     _seconds = seconds
 
 
+def slowness() -> float:
+    """How many times as long as by default things may take, as `set_default` has it."""
+    return _seconds / DEFAULT_SECONDS
+
+
 def wait_until(
     condition: Callable[[], bool],
     what: str,

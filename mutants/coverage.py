@@ -9,7 +9,7 @@ from pathlib import Path
 from mutants import gcov
 from mutants.build import Workshop
 from mutants.campaign import Campaign
-from vmtest import results
+from vmtest import cache, results
 from vmtest.errors import UserError
 from vmtest.guestrun import PYTEST
 from vmtest.results import KernelResult
@@ -62,9 +62,7 @@ def _count(
     if not kept.is_file() or json.loads(kept.read_text(encoding="utf-8"))["of"] != key:
         step = {"mutant": label, "number": 0, "stages": stages, "programs": programs}
         records = [record for record in _boot(campaign, label, step).more if "gcov" in record]
-        fresh = kept.with_suffix(".new")
-        fresh.write_text(json.dumps({"of": key, "records": records}), encoding="utf-8")
-        fresh.replace(kept)
+        cache.write(kept, json.dumps({"of": key, "records": records}))
 
 
 def _boot(campaign: Campaign, label: str, step: dict[str, object]) -> KernelResult:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mutants.catalogue import Mutant
-from vmtest import results
+from vmtest import cache, results
 from vmtest.results import KernelResult
 
 SOUND = "sound"
@@ -86,10 +86,7 @@ class Store:
 
     def put(self, verdict: Verdict) -> None:
         """Keep it, whole or not at all."""
-        path = self.path(verdict.name)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(verdict), indent=1) + "\n", encoding="utf-8")
-        fresh.replace(path)
+        cache.write(self.path(verdict.name), json.dumps(asdict(verdict), indent=1) + "\n")
 
 
 def judge(plan: Plan, result: KernelResult, sound: Verdict | None) -> Verdict:

@@ -39,6 +39,13 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def write(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
 def sweep(directory: Path, prefix: str) -> None:
     """Remove what runs that were killed have left: names of `prefix`, their pid and a suffix."""
     for path in directory.glob(f"{prefix}*"):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vmtest import cache
 from vmtest.errors import UserError
 
 PASSED, SKIPPED, KNOWN, FAILED = "passed", "skipped", "known", "failed"
@@ -133,9 +134,7 @@ class KernelResult:
 
     def write(self, path: Path) -> None:
         """Keep it, whole or not at all."""
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        fresh.replace(path)
+        cache.write(path, json.dumps(asdict(self), indent=1) + "\n")
 
 
 def read(path: Path) -> KernelResult:

@@ -58,5 +58,4 @@ def allow_time(item: pytest.Item) -> None:
     """Let a long search last longer than other tests may."""
     steps = item.config.getoption("model_steps")
     if steps is not None:
-        slowness = item.config.getoption("deadline") / deadline.DEFAULT_SECONDS
-        item.add_marker(pytest.mark.timeout((120 + steps / _SLOWEST) * slowness))
+        item.add_marker(pytest.mark.timeout((120 + steps / _SLOWEST) * deadline.slowness()))

@@ -17,6 +17,7 @@ from helpers import (
     syscalls,
     targets,
 )
+from helpers.endings import end_leader
 from helpers.expect import moved, refused
 from helpers.gating import needs
 from helpers.parameters import SCOPES, UNLIKE_EQUALS
@@ -107,9 +108,7 @@ def test_ended_process_is_not_found(child: ThreadGroup, end: str) -> None:
     the zombie's sign; the reaped process is beyond the C suite.
     """
     pidfd, number = child.pidfd(), child.leader.call(os.memfd_create, "target")
-    child.leader.exit_group()
-    if end == "reaped":
-        child.reap()
+    end_leader(child, end)
     with refused(*moved(errno.ESRCH, old=errno.EBADF, since=(6, 9))):
         getfd.copy(pidfd, number)
 

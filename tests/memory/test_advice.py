@@ -16,6 +16,7 @@ from helpers import (
     syscalls,
     targets,
 )
+from helpers.endings import end_leader
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.memory import Page
@@ -107,9 +108,7 @@ def test_ended_process_has_no_memory(child: ThreadGroup, end: str) -> None:
     Beyond the C suite.
     """
     page, pidfd = child.leader.call(memory.write_page), child.pidfd()
-    child.leader.exit_group()
-    if end == "reaped":
-        child.reap()
+    end_leader(child, end)
     with refused(errno.ESRCH):
         memory.advise(pidfd, page, MADV_COLD)
 

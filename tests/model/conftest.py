@@ -14,15 +14,18 @@ WITHOUT = "the model needs Hypothesis, an extra: pip install hypothesis"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let a search last as long as its steps take."""
     for item in items:
-        if "search" in getattr(item, "fixturenames", ()):
+        if "assert_as_specified" in getattr(item, "fixturenames", ()):
             options.allow_time(item)
 
 
 @pytest.fixture
-def search(
+def assert_as_specified(
     pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
 ) -> Callable[..., None]:
-    """Search among the steps of the given names, as far as the options say."""
+    """Search among the steps of the given names, as far as the options say.
+
+    Fails at the first answer that is not as specified, and prints the steps to it as a test.
+    """
     pytest.importorskip("hypothesis", reason=WITHOUT)
     from helpers.model import machine
 
