@@ -20,7 +20,9 @@ from helpers import (
     crash_helper,
     deadline,
     descriptor,
+    differences,
     features,
+    findings,
     gating,
     invariants,
     journal,
@@ -146,6 +148,7 @@ def pytest_configure(config: pytest.Config) -> None:
     crash_helper.set_own_machine(config.getoption("own_machine"))
     race_report.register(config)
     known_plugin.register(config)
+    config.pluginmanager.register(findings, "pidfd-findings")
     if config.getoption("watch_kernel_log"):
         kmsg.register(config)
     if config.getoption("pins"):
@@ -165,7 +168,10 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what lives as long as the run."""
+    """Let a finding end at the test's own line, and spare the garbage collector what stays."""
+    for name, module in sys.modules.items():
+        if name.startswith("helpers."):
+            vars(module).setdefault("__tracebackhide__", _is_finding)
     gc.collect()
     gc.freeze()
 
@@ -181,8 +187,10 @@ def pytest_sessionfinish() -> Generator[None, None, None]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what this kernel is too old for, or must not do here."""
-    decision = gating.gate(item)
     journal.clear()
+    decision = gating.gate(item)
+    if decision.fail is None:  # else it tells how the kernel answered a probe
+        journal.clear()
     if decision.skip:
         pytest.skip(decision.skip)
     if decision.fail:
@@ -204,6 +212,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.CallInfo[None], None]:
     report = outcome.get_result()  # type: ignore[attr-defined]
     if report.failed and journal.entries():
         report.sections.append(("journal", journal.render()))
+
+
+def _is_finding(error: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Whether the kernel may have caused it, and not a mistake in a helper."""
+    return error.errisinstance((AssertionError, OSError))
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Tell the parts in which two records differ."""
+    return differences.explain(left, right) if op == "==" else None
 
 
 def _end_all() -> None:

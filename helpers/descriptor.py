@@ -6,6 +6,8 @@ import fcntl
 import os
 from typing import TypeVar
 
+from helpers.uapi import StatusFlag
+
 _Self = TypeVar("_Self", bound="Descriptor")
 
 _open: set[Descriptor] = set()
@@ -50,8 +52,11 @@ class Descriptor:
 
     @property
     def status_flags(self) -> int:
-        """Access mode and status flags of the open file description, as F_GETFL shows them."""
-        return fcntl.fcntl(self.fileno(), fcntl.F_GETFL)
+        """Access mode and status flags of the open file description, as F_GETFL shows them.
+
+        The number prints as a `StatusFlag`.
+        """
+        return StatusFlag(fcntl.fcntl(self.fileno(), fcntl.F_GETFL))
 
     @status_flags.setter
     def status_flags(self, flags: int) -> None:

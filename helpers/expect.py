@@ -2,34 +2,80 @@
 
 from __future__ import annotations
 
-import errno
+import ast
+import linecache
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from types import FrameType, ModuleType, TracebackType
 
 from helpers import journal, kernel
+from helpers.words import errno_name
+
+_LONGEST_VALUE = 80
 
 
 def names(errnos: tuple[int, ...]) -> str:
     """``ESRCH or ENOENT`` for their numbers."""
-    return " or ".join(errno.errorcode[number] for number in errnos)
+    return " or ".join(map(errno_name, errnos))
 
 
-@contextmanager
-def refused(*errnos: int) -> Iterator[None]:
-    """The calls inside must raise an ``OSError`` with one of `errnos`."""
-    __tracebackhide__ = True
-    due = names(errnos)
-    try:
-        yield
-    except OSError as error:
-        found = errno.errorcode.get(error.errno or 0, str(error.errno))
-        journal.record("kernel", f"refused with {found}")
-        if error.errno not in errnos:
-            text = os.strerror(error.errno or 0)
-            raise AssertionError(f"refused with {found} ({text}), {due} was due") from error
-    else:
-        raise AssertionError(f"the kernel did it, a refusal with {due} was due")
+def refused(*errnos: int) -> _Refusal:
+    """The call inside the ``with`` must raise an ``OSError`` with one of `errnos`."""
+    return _Refusal(errnos)
+
+
+class _Refusal:
+    def __init__(self, errnos: tuple[int, ...]) -> None:
+        self._errnos = errnos
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if error is not None and not isinstance(error, OSError):
+            return False
+        found = "was done" if error is None else f"was refused with {errno_name(error.errno)}"
+        journal.record("kernel", "did it" if error is None else found[len("was ") :])
+        if error is not None and error.errno in self._errnos:
+            return True
+        if error is not None:
+            found += f" ({os.strerror(error.errno or 0)})"
+        call, values = _inside(sys._getframe(1))
+        due = f"{call} {found}, {names(self._errnos)} was due"
+        raise AssertionError(due + (f" ({values})" if values else "")) from None
+
+
+def _inside(frame: FrameType) -> tuple[str, str]:
+    """The body of the ``with refused(...)`` that `frame` is leaving, and the values in it."""
+    tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.With)
+        and node.lineno <= frame.f_lineno <= (node.end_lineno or 0)
+        and any("refused" in ast.dump(item) for item in node.items)
+    ]
+    if not around:
+        return "the call", ""
+    body = max(around, key=lambda node: node.lineno).body
+    values = dict.fromkeys(name for statement in body for name in _values(statement, frame))
+    return "; ".join(map(ast.unparse, body)), ", ".join(values)
+
+
+def _values(statement: ast.stmt, frame: FrameType) -> Iterator[str]:
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and node.id in frame.f_locals:
+            value = frame.f_locals[node.id]
+            if not isinstance(value, ModuleType):
+                shown = repr(value)
+                cut = "..." if len(shown) > _LONGEST_VALUE else ""
+                yield f"{node.id} = {shown[:_LONGEST_VALUE]}{cut}"
 
 
 def moved(new: int, *, old: int, since: tuple[int, int]) -> tuple[int, ...]:

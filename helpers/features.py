@@ -15,6 +15,7 @@ from functools import cache
 from typing import NamedTuple, Union
 
 from helpers import cgroup, coredump, crashes, credentials, descriptor, kernel, process, syscalls
+from helpers.expect import names
 from helpers.info import Ids
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
@@ -27,6 +28,7 @@ from helpers.uapi import (
     PidfdFlag,
     PollEvent,
 )
+from helpers.words import errno_name
 
 
 class Present(NamedTuple):
@@ -45,7 +47,13 @@ class Forbidden(NamedTuple):
     by: str
 
 
-Verdict = Union[Present, Absent, Forbidden]
+class Broken(NamedTuple):
+    """The kernel has answered the probe's question as neither with the feature nor without it."""
+
+    finding: str
+
+
+Verdict = Union[Present, Absent, Forbidden, Broken]
 
 
 class Feature(NamedTuple):
@@ -71,8 +79,10 @@ def verdict(feature: Feature) -> Verdict:
     except OSError as error:  # on the way to its question
         call = _refused_call(error)
         if any(kernel.is_configured(option) is False for option in feature.config):
-            return Absent(f"{call} gives {errno.errorcode.get(error.errno or 0, error)}")
+            return Absent(f"{call} gives {errno_name(error.errno)}")
         return _judge(error.errno or 0, call, ())
+    except AssertionError as error:  # a deadline, or a child that failed
+        return Broken(f"asking whether it is there: {error}")
     finally:
         process.end_all()
         descriptor.close_all()
@@ -97,10 +107,10 @@ def _refused_call(error: OSError) -> str:
 
 
 def _judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
-    """Read the errno of a probe; one that means neither is the probe's own failure."""
+    """Read the errno of a probe, of which `absent` mean that the feature is not there."""
     if not error:
         return Present()
-    name = errno.errorcode[error]
+    name = errno_name(error)
     if error == errno.ENOSYS and kernel.filters_calls():
         return Forbidden(f"{call} gives ENOSYS, and a seccomp filter is in force here")
     if error in absent:
@@ -111,7 +121,8 @@ def _judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
         return Forbidden(f"{call} gives {name}: a limit in /proc/sys/user/ is reached or set to 0")
     if error == errno.EROFS:
         return Forbidden(f"{call} gives {name}: /proc is mounted read-only")
-    raise OSError(error, f"{call}: a probe cannot tell what {name} means")
+    due = f", {names(absent)} if the kernel lacks it" if absent else ""
+    return Broken(f"{call} gives {name}, where success was due{due}")
 
 
 def _open_probe(flags: PidfdFlag, absent: int) -> Verdict:
@@ -192,7 +203,7 @@ def _probe_core_dump() -> Verdict:
         child = process.spawn(CloneFlag.NEWUSER | CloneFlag.NEWNS, role="probe")
         child.leader.call(coredump.allow_in_private, os.geteuid(), os.getegid())
     except OSError as error:
-        return Forbidden(f"no private place can be made for it ({error})")
+        return Forbidden(f"no private place can be made for it ({error.strerror})")
     return Present()
 
 
@@ -200,7 +211,7 @@ def _probe_other_ids() -> Verdict:
     try:
         process.spawn(role="probe").leader.call(credentials.take, Ids(1, 0, 3, 4), Ids(5, 6, 7, 8))
     except OSError as error:  # not root, without CAP_SETUID, or in a small user namespace
-        return Forbidden(f"a child cannot take them ({error})")
+        return Forbidden(f"a child cannot take them ({error.strerror})")
     return Present()
 
 

@@ -22,6 +22,10 @@ def _probe_setns() -> Verdict:
         error = _errno(lambda: mover.leader.call(namespaces.enter, pidfd, CloneFlag.NEWNS))
     if error == errno.ESRCH:
         return Present()
+    with mover.pidfd() as pidfd:  # one of the living; whether it is allowed is another question
+        living = _errno(lambda: mover.leader.call(namespaces.enter, pidfd, CloneFlag.NEWNS))
+    if error == errno.EINVAL and living != errno.EINVAL:
+        return Present()
     return _judge(error, "setns(pidfd of a zombie)", (errno.EINVAL,))
 
 

@@ -30,6 +30,7 @@ from helpers.kernel import Version
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.uapi import MADV_COLD, P_PIDFD, CloneFlag, PidfdFlag, PollEvent, SignalFlag
+from helpers.words import errno_name
 
 
 def _probe_send_signal() -> Verdict:
@@ -115,7 +116,7 @@ def _probe_user_change() -> Verdict:
     error = _errno(lambda: child.leader.call(credentials.become, OTHER_USER))
     if error in (errno.EPERM, errno.EINVAL):
         return Forbidden(
-            f"setgroups or setresuid gives {errno.errorcode[error]}: not root, or an unmapped id"
+            f"setgroups or setresuid gives {errno_name(error)}: not root, or an unmapped id"
         )
     return _judge(error, "setresuid", ())
 

@@ -7,7 +7,7 @@ from typing import Callable, NamedTuple
 import pytest
 
 from helpers import features, kernel
-from helpers.features import Absent, Feature, Forbidden, Present, Verdict
+from helpers.features import Absent, Broken, Feature, Forbidden, Present, Verdict
 from helpers.kernel import Version
 
 
@@ -42,6 +42,8 @@ def decide(
         return RUN
     if isinstance(verdict, Forbidden):
         return Decision(skip=f"forbidden here: {feature.name}: {verdict.by}")
+    if isinstance(verdict, Broken):
+        return Decision(fail=f"{feature.name}: {verdict.finding}")
     missing = [option for option in feature.config if is_configured(option) is False]
     if missing:
         return Decision(skip=f"{feature.name}: this kernel is built without CONFIG_{missing[0]}")

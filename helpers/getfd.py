@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import resource
 
 from helpers import syscalls
 from helpers.descriptor import Descriptor
 from helpers.uapi import CloneFlag
+from helpers.words import errno_name
 
 
 def copy(pidfd: Descriptor, number: int, flags: int = 0) -> Descriptor:
@@ -53,4 +53,4 @@ def copy_until_refused(pidfd: Descriptor, number: int) -> str:
         try:
             os.close(syscalls.pidfd_getfd(pidfd.fileno(), number))
         except OSError as error:
-            return errno.errorcode[error.errno or 0]
+            return errno_name(error.errno)

@@ -7,15 +7,16 @@ import signal
 from typing import NamedTuple, Union
 
 from helpers.uapi import CoredumpMask, InfoMask, PidfdInfoStruct
-
-# si_code of a child's end, include/uapi/asm-generic/siginfo.h.
-_CLD_EXITED, _CLD_KILLED, _CLD_DUMPED = 1, 2, 3
+from helpers.words import Named
 
 
 class Exited(NamedTuple):
     """The task ended by itself with this status, 0 to 255."""
 
     status: int
+
+    def __repr__(self) -> str:
+        return f"Exited({self.status})"
 
 
 class Killed(NamedTuple):
@@ -42,6 +43,11 @@ def signal_name(number: int) -> str:
         return str(number)
 
 
+def signal_number(number: int) -> int:
+    """The number, which prints as `signal_name` and its value."""
+    return Named.called(signal_name(number), number)
+
+
 def decode_wait_status(status: int) -> Outcome:
     """The meaning of a wait status, as ``waitpid(2)`` and ``pidfd_info.exit_code`` have it."""
     if os.WIFEXITED(status):
@@ -51,11 +57,32 @@ def decode_wait_status(status: int) -> Outcome:
 
 def decode_waitid(result: os.waitid_result) -> Outcome:
     """The meaning of what ``waitid(2)`` says of an ended child."""
-    if result.si_code == _CLD_EXITED:
+    if result.si_code == os.CLD_EXITED:
         return Exited(result.si_status)
-    if result.si_code in (_CLD_KILLED, _CLD_DUMPED):
-        return Killed(result.si_status, result.si_code == _CLD_DUMPED)
+    if result.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
+        return Killed(result.si_status, result.si_code == os.CLD_DUMPED)
     raise ValueError(f"not the end of a child: {result}")
+
+
+_CLD_NAMES = {
+    value: name for name, value in vars(os).items() if name.startswith("CLD_")
+}  # fmt: skip
+
+
+class Waited(NamedTuple):
+    """What ``waitid(2)`` tells of a child, in the order of `os.waitid_result`."""
+
+    pid: int
+    uid: int
+    signo: int
+    status: int
+    code: int
+
+    def __repr__(self) -> str:
+        code = _CLD_NAMES.get(self.code, f"si_code {self.code}")
+        status = str(self.status) if self.code == os.CLD_EXITED else signal_name(self.status)
+        who = f"pid {self.pid}, uid {self.uid}, {signal_name(self.signo)}"
+        return f"Waited({who}, {code}, {status})"
 
 
 class Ids(NamedTuple):
@@ -65,6 +92,11 @@ class Ids(NamedTuple):
     effective: int
     saved: int
     filesystem: int
+
+    def __repr__(self) -> str:
+        if len(set(self)) == 1:
+            return str(self.real)
+        return "/".join(f"{key} {value}" for key, value in self._asdict().items())
 
 
 class PidfdInfo(NamedTuple):

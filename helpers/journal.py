@@ -6,7 +6,10 @@ The journal of a failing test is printed below its traceback.
 from __future__ import annotations
 
 import time
+from itertools import groupby
 from typing import NamedTuple
+
+_WIDEST_ACTOR = 40
 
 
 class Entry(NamedTuple):
@@ -36,12 +39,15 @@ def entries() -> list[Entry]:
 
 
 def render() -> str:
-    """The journal as lines, times in milliseconds since the first entry."""
+    """The journal as lines, times in milliseconds since the first; repetitions share a line."""
     lines = entries()
     if not lines:
         return ""
     start = lines[0].at
-    width = max(len(line.actor) for line in lines)
-    return "\n".join(
-        f"{(line.at - start) / 1e6:10.3f} ms  {line.actor:<{width}}  {line.event}" for line in lines
-    )
+    width = min(_WIDEST_ACTOR, max(len(line.actor) for line in lines))
+    told = []
+    for (actor, event), same in groupby(lines, key=lambda line: line[1:]):
+        times = [(line.at - start) / 1e6 for line in same]
+        again = f" ({len(times)} times, until {times[-1]:.3f} ms)" if len(times) > 1 else ""
+        told.append(f"{times[0]:10.3f} ms  {actor:<{width}}  {event}{again}")
+    return "\n".join(told)

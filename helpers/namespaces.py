@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from helpers import process, syscalls
 from helpers.descriptor import Descriptor, open_file
 from helpers.process import ThreadGroup
 from helpers.uapi import PIDFS_IOCTL_MAGIC, CloneFlag, ioctl_none
+from helpers.words import errno_name
 
 
 class Kind(NamedTuple):
@@ -105,7 +105,7 @@ def try_to_enter(descriptor: Descriptor, flags: CloneFlag) -> str:
     try:
         enter(descriptor, flags)
     except OSError as error:
-        return errno.errorcode[error.errno or 0]
+        return errno_name(error.errno)
     return "entered"
 
 
@@ -122,7 +122,7 @@ def answer(pidfd: Descriptor, kind: Kind) -> Identity | str:
         with get(pidfd, kind) as descriptor:
             return identity(descriptor)
     except OSError as error:
-        return errno.errorcode[error.errno or 0]
+        return errno_name(error.errno)
 
 
 def change_time_for_children() -> None:

@@ -60,7 +60,8 @@ class Watcher:
         self._thread.start()
         _watchers.append(self)
         wait_until(self._settled, f"{self} to fall asleep", state=self._where)
-        journal.record(self, "is asleep")
+        if self._notification is None:  # else its waking is told when it is asked for
+            journal.record(self, "is asleep")
 
     def _run(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -94,7 +95,7 @@ class Watcher:
 
     def _where(self) -> str:
         tid = self._thread.native_id or 0
-        return f"state {procfs.task_state(os.getpid(), tid)}"
+        return procfs.told_state(os.getpid(), tid)
 
     def assert_silent(self, since: str, *, quiet: bool = False) -> None:
         """Fail if the kernel has notified by now, or would if asked.
@@ -120,9 +121,15 @@ class Watcher:
         self._thread.join(Deadline().length)
         found = self._notification
         journal.record(self, f"woke: {found.events}" if found else "sleeps on", found and found.at)
-        assert found is not None, f"{self} was never woken, {events} was due"
+        assert found is not None, self._never_woken(events)
         assert found.events == events, f"{self} was woken with {found.events}, {events} was due"
         return found
+
+    def _never_woken(self, events: PollEvent) -> str:
+        """The same poll, asked anew, tells a wake-up that was lost from an event that is none."""
+        now = self.pidfd.poll(asked=self.asked)
+        waited = f"was not woken within {Deadline().length:g} s"
+        return f"{self} {waited}, {events} was due; a new poll says {now}"
 
     def close(self) -> None:
         """Wake the thread and wait for its end."""

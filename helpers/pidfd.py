@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 
 from helpers import journal, syscalls
 from helpers.descriptor import Descriptor
-from helpers.info import Outcome, PidfdInfo, decode_info, decode_waitid, signal_name
+from helpers.info import Outcome, PidfdInfo, Waited, decode_info, decode_waitid, signal_name
 from helpers.uapi import (
     P_PIDFD,
     InfoMask,
@@ -16,8 +15,10 @@ from helpers.uapi import (
     PidfdInfoStruct,
     PollEvent,
     SignalFlag,
+    WaitOption,
     pidfd_get_info,
 )
+from helpers.words import errno_name
 
 
 class Pidfd(Descriptor):
@@ -42,7 +43,7 @@ class Pidfd(Descriptor):
         try:
             self._get_info(raw)
         except OSError as error:
-            journal.record(self, f"PIDFD_GET_INFO({mask}) = {errno.errorcode[error.errno or 0]}")
+            journal.record(self, f"PIDFD_GET_INFO({mask}) = {errno_name(error.errno)}")
             raise
         answer = decode_info(raw)
         journal.record(self, f"PIDFD_GET_INFO({mask}) = {answer!r}")
@@ -66,14 +67,19 @@ class Pidfd(Descriptor):
 
     def waitid(self, options: int) -> os.waitid_result | None:
         """``waitid(P_PIDFD)``; None where WNOHANG found nothing."""
-        return syscalls.waitid(P_PIDFD, self.fileno(), options)
+        call = f"waitid({WaitOption(options)})"
+        try:
+            result = syscalls.waitid(P_PIDFD, self.fileno(), options)
+        except OSError as error:
+            journal.record(self, f"{call} = {errno_name(error.errno)}")
+            raise
+        journal.record(self, f"{call} = {result and Waited(*result)}")
+        return result
 
     def peek(self) -> Outcome | None:
         """What ``waitid(WNOWAIT | WNOHANG)`` says: the end to be reaped, None if none yet."""
         result = self.waitid(os.WEXITED | os.WNOWAIT | os.WNOHANG)
-        outcome = None if result is None else decode_waitid(result)
-        journal.record(self, f"waitid(WNOWAIT|WNOHANG) = {outcome}")
-        return outcome
+        return None if result is None else decode_waitid(result)
 
     def travel(self) -> tuple[object, ...]:
         """See `Descriptor.travel`."""

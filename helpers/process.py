@@ -31,6 +31,7 @@ class ThreadGroup:
         self.threads = [self.leader]
         self.beacon: Channel | None = None
         self.reaped = False
+        self._told_end = False
         self.namespaced = False  # in a pid namespace below ours: it knows itself by other numbers
         _groups.append(self)
 
@@ -104,7 +105,9 @@ class ThreadGroup:
     def await_end(self) -> None:
         """Wait until the whole group has ended: nothing is left of it but a zombie leader."""
         wait_until(self._has_ended, f"the end of {self!r}", state=self._state)
-        journal.record(self, "has ended")
+        if not self._told_end:
+            self._told_end = True
+            journal.record(self, "has ended")
 
     def _has_ended(self) -> bool:
         if self.parent is None:
@@ -122,7 +125,7 @@ class ThreadGroup:
             return True
 
     def _state(self) -> str:
-        return f"state {procfs.task_state(self.pid)}"
+        return f"{procfs.told_state(self.pid)}, threads {procfs.told_threads(self.pid)}"
 
     def reap(self) -> Outcome:
         """Wait for the end and reap, as the parent: by ``waitid(P_PID)``."""

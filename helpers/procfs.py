@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from helpers.info import Ids
+from helpers.info import Ids, signal_number
 
 
 def task_state(pid: int, tid: int | None = None) -> str | None:
@@ -19,6 +19,26 @@ def task_state(pid: int, tid: int | None = None) -> str | None:
         return None
     # The command name before it may hold blanks and parentheses.
     return line.rpartition(b")")[2].split()[0].decode()
+
+
+_STATES = {"R": "running", "S": "asleep", "D": "asleep and not to be disturbed", "T": "stopped",
+           "t": "stopped by a tracer", "Z": "a zombie", "X": "being reaped"}  # fmt: skip
+
+
+def told_state(pid: int, tid: int | None = None) -> str:
+    """`task_state` in words."""
+    state = task_state(pid, tid)
+    return "it is gone" if state is None else f"it is {_STATES.get(state, state)}"
+
+
+def told_threads(pid: int) -> str:
+    """The threads of a process that are left, and the signals that are pending on it."""
+    try:
+        tids = sorted(map(int, os.listdir(f"/proc/{pid}/task")))
+        signals = pending_signals(pid)[1]
+    except OSError:
+        return "none"
+    return f"{tids}" + (f", pending signals {signals}" if signals else "")
 
 
 def status(pid: int | str, tid: int | str | None = None) -> dict[str, str]:
@@ -70,9 +90,9 @@ def pending_signals(pid: int, tid: int | None = None) -> tuple[set[int], set[int
 
 
 def signal_set(mask: str) -> set[int]:
-    """The signals in a hexadecimal mask of ``/proc/PID/status``."""
+    """The signals in a hexadecimal mask of ``/proc/PID/status``, which print by their names."""
     bits = int(mask, 16)
-    return {number for number in range(1, 65) if bits >> (number - 1) & 1}
+    return {signal_number(number) for number in range(1, 65) if bits >> (number - 1) & 1}
 
 
 def current_syscall(pid: int | str, tid: int) -> int | None:

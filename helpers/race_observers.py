@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import struct
@@ -17,6 +16,7 @@ from helpers.info import Outcome, decode_wait_status
 from helpers.race_board import Subject
 from helpers.race_driver import Family, Observer
 from helpers.uapi import InfoMask, PidfdFlag, PollEvent
+from helpers.words import errno_name
 
 _INFO = struct.Struct("=QQ12I")
 _EVENTS = struct.Struct("=I")
@@ -43,7 +43,7 @@ class Refusal(NamedTuple):
     errno: int
 
     def __repr__(self) -> str:
-        return errno.errorcode.get(self.errno, str(self.errno))
+        return errno_name(self.errno)
 
 
 class GetInfo(Observer):

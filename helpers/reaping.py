@@ -13,7 +13,7 @@ from helpers.uapi import P_PID, PR_SET_CHILD_SUBREAPER, SA_NOCLDWAIT, WALL
 def reap(pid: int) -> Outcome:
     """Wait for the child `pid`, by the caller's numbering, and reap it."""
     result = os.waitid(P_PID, pid, os.WEXITED | WALL)
-    assert result is not None
+    assert result is not None, "a waitid without WNOHANG came back empty"
     return decode_waitid(result)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -18,6 +17,7 @@ from helpers.uapi import (
     PIDFD_SELF_THREAD_GROUP,
     PIDFD_SELF_THREAD_GROUP_V6_15,
 )
+from helpers.words import Named, errno_name
 
 NUMBER_MOVED = Version(6, 17)
 """From here on `PIDFD_SELF_THREAD_GROUP` is the number of the group sentinel, and the only one."""
@@ -34,7 +34,8 @@ class Sentinel(Enum):
     @property
     def number(self) -> int:
         """What this kernel takes for it."""
-        return PIDFD_SELF_THREAD if self is Sentinel.THREAD else group_number()
+        number = PIDFD_SELF_THREAD if self is Sentinel.THREAD else group_number()
+        return Named.called(self.value, number)
 
     def __str__(self) -> str:
         return self.value
@@ -76,7 +77,7 @@ def answer(call: Call, number: int) -> str:
     try:
         call(number)
     except OSError as error:
-        return errno.errorcode[error.errno or 0]
+        return errno_name(error.errno)
     return "done"
 
 

@@ -6,8 +6,10 @@ import os
 
 from helpers import procfs, syscalls
 from helpers.deadline import Deadline, wait_until
+from helpers.info import Waited
 from helpers.pidfd import Pidfd
 from helpers.thread import Order, Thread
+from helpers.uapi import WaitOption
 
 
 def begin_poll(poller: Thread, pidfd: Pidfd) -> Order:
@@ -30,16 +32,16 @@ def waitid_at_once(waiter: Thread, pidfd: Pidfd, options: int) -> os.waitid_resu
     return result
 
 
-def await_state(pidfd: Pidfd, options: int) -> tuple[int, ...]:
-    """Wait for a child of ours until it has a state to tell; gives the fields of the siginfo."""
-    found: list[tuple[int, ...]] = []
+def await_state(pidfd: Pidfd, options: int) -> Waited:
+    """Wait for a child of ours until it has a state to tell."""
+    found: list[Waited] = []
 
     def told() -> bool:
         result = pidfd.waitid(options | os.WNOHANG)
-        found.extend([tuple(result)] if result else [])
+        found.extend([Waited(*result)] if result else [])
         return bool(found)
 
-    wait_until(told, f"{pidfd} to tell a state of {options}")
+    wait_until(told, f"waitid({WaitOption(options)}) by the {pidfd} to tell of the child")
     return found[0]
 
 

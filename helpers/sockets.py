@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import socket
@@ -17,6 +16,7 @@ from helpers.descriptor import Descriptor
 from helpers.info import Outcome
 from helpers.pidfd import Pidfd
 from helpers.uapi import InfoMask
+from helpers.words import errno_name
 
 # include/uapi/asm-generic/socket.h and include/linux/socket.h, v6.5.
 SO_PASSPIDFD = 76
@@ -197,7 +197,7 @@ def end_of(peer: Callable[[], Pidfd]) -> Outcome | str | None:
     try:
         pidfd = peer()
     except OSError as error:
-        return errno.errorcode[error.errno or 0]
+        return errno_name(error.errno)
     with pidfd:
         return pidfd.info(InfoMask.EXIT).exit
 

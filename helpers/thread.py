@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from helpers import agent, journal, procfs, syscalls
-from helpers.deadline import Deadline, wait_until
+from helpers.deadline import Deadline, DeadlineExpired, wait_until
 from helpers.descriptor import Descriptor
 from helpers.pidfd import Pidfd
 from helpers.uapi import CloneFlag, PidfdFlag
 from helpers.wire import Channel, Hangup
+from helpers.words import argument, call_name, errno_name
 
 if TYPE_CHECKING:
     from helpers.process import ThreadGroup
@@ -40,14 +41,22 @@ class Order:
         thread, what = self._thread, self._what
         try:
             answer = thread.channel.receive_within(Deadline(), f"{thread} to {what}")
-        except Hangup as error:
-            raise thread.group.died(f"{thread} was to {what}") from error
+        except Hangup:
+            journal.record(thread, f"{what}: no answer")
+            raise thread.group.died(f"{thread} was to {what}") from None
+        except DeadlineExpired:
+            journal.record(thread, f"{what}: no answer yet")
+            raise
         if answer.error is not None:
-            journal.record(thread, f"{what}: {answer.error}", answer.at)
+            journal.record(thread, f"{what} = {errno_name(answer.error.errno)}", answer.at)
+            if answer.error.filename is None:  # it ends the text of the error
+                answer.error.filename = f"{thread}: {what}"
             raise answer.error
         if answer.trace:
             raise ChildFailed(f"{thread} could not {what}:\n{answer.trace}")
-        journal.record(thread, f"{what} = {answer.value!r}", answer.at)
+        journal.record(
+            thread, what if answer.value is None else f"{what} = {answer.value!r}", answer.at
+        )
         return answer.value
 
 
@@ -60,11 +69,12 @@ class Thread:
 
     def begin(self, function: Callable[..., object], *args: object) -> Order:
         """Order a call and do not wait; the function must be one of helpers/ or the library."""
-        what = f"{function.__name__}({', '.join(map(repr, args))})"
+        told = (argument(arg) for arg in args if not isinstance(arg, Channel))
+        what = f"{call_name(function)}({', '.join(told)})"
         try:
             self.channel.send((function, args))
-        except Hangup as error:
-            raise self.group.died(f"{self} was to {what}") from error
+        except Hangup:
+            raise self.group.died(f"{self} was to {what}") from None
         return Order(self, what)
 
     def call(self, function: Callable[..., Result], *args: object) -> Result:
@@ -119,11 +129,13 @@ class Thread:
     def exit(self, status: int = 0) -> None:
         """End this thread alone; returns when it is a zombie, or gone."""
         self.begin(syscalls.exit_thread, status)
+        journal.record(self, f"exit({status})")
         self.await_end()
 
     def exit_group(self, status: int = 0) -> None:
         """End the whole group by ``exit_group(2)``; returns when it is a zombie, or gone."""
         self.begin(os._exit, status)
+        journal.record(self, f"exit_group({status})")
         self.group.await_end()
 
     def await_end(self) -> None:
@@ -133,7 +145,7 @@ class Thread:
             # A task that shows as X is being released, and its number still leads to it.
             lambda: procfs.task_state(pid, tid) in (None, "Z"),
             f"the end of {self!r}",
-            state=lambda: f"state {procfs.task_state(pid, tid)}",
+            state=lambda: procfs.told_state(pid, tid),
         )
         state = procfs.task_state(pid, tid)
         journal.record(self, "is a zombie" if state == "Z" else "is gone")

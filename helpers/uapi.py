@@ -40,6 +40,18 @@ class PidfdFlag(Flags):
     THREAD = os.O_EXCL  # v6.9
 
 
+class StatusFlag(Flags):
+    """What F_GETFL and fdinfo show of a pidfd, which keeps its scope in ``O_EXCL``."""
+
+    NONE = 0  # O_RDONLY
+    WRONLY = os.O_WRONLY
+    RDWR = os.O_RDWR
+    APPEND = os.O_APPEND
+    NONBLOCK = os.O_NONBLOCK
+    CLOEXEC = os.O_CLOEXEC
+    PIDFD_THREAD = os.O_EXCL  # v6.9
+
+
 class SignalFlag(Flags):
     """Scope flags of ``pidfd_send_signal(2)``, v6.9."""
 
@@ -288,6 +300,21 @@ WCLONE = 0x80000000 - (1 << 32)
 """``__WCLONE``: wait only for children whose exit signal is not SIGCHLD."""
 WNOTHREAD = 0x20000000
 """``__WNOTHREAD``: wait only for children of the calling thread."""
+
+
+class WaitOption(Flags):
+    """Options of ``waitid(2)``; ``include/uapi/linux/wait.h``."""
+
+    NONE = 0
+    WNOHANG = os.WNOHANG
+    WSTOPPED = os.WSTOPPED
+    WEXITED = os.WEXITED
+    WCONTINUED = os.WCONTINUED
+    WNOWAIT = os.WNOWAIT
+    WNOTHREAD = WNOTHREAD
+    WALL = WALL
+    WCLONE = 0x80000000
+
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4

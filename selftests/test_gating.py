@@ -8,8 +8,9 @@ import os
 import pytest
 
 from helpers import features, gating, kernel
+from helpers.deadline import DeadlineExpired
 from helpers.expect import moved, refused
-from helpers.features import Absent, Feature, Forbidden, Present, Verdict
+from helpers.features import Absent, Broken, Feature, Forbidden, Present, Verdict
 from helpers.gating import RUN, Decision, decide
 from helpers.kernel import Version
 
@@ -134,10 +135,26 @@ def test_what_can_have_forbidden_something_is_named(
     assert kernel.what_forbids() == told
 
 
-def test_probe_that_cannot_tell_is_an_error() -> None:
-    """An errno that means neither absent nor forbidden is never taken for one of them."""
-    with pytest.raises(OSError, match=r"call\(\): a probe cannot tell what EIO means"):
-        features._judge(errno.EIO, "call()", (errno.ENOSYS,))
+def test_an_errno_that_no_probe_knows_is_a_finding() -> None:
+    """What means neither absent nor forbidden is never taken for one of them."""
+    found = features._judge(errno.EIO, "call()", (errno.ENOSYS,))
+    text = "call() gives EIO, where success was due, ENOSYS if the kernel lacks it"
+    assert found == Broken(text)
+    assert decide(feature(), found, version=Version(6, 14)).fail == f"teleporting: {text}"
+
+
+def test_a_probe_that_waits_in_vain_is_asked_once() -> None:
+    """Its deadline is long, and many tests may need the feature."""
+    asked = []
+
+    def probe() -> Verdict:
+        asked.append("once")
+        raise DeadlineExpired("waited in vain")
+
+    lame = Feature("y", Version(6, 15), probe)
+    assert features.verdict(lame) == features.verdict(lame)
+    assert features.verdict(lame) == Broken("asking whether it is there: waited in vain")
+    assert asked == ["once"]
 
 
 def test_verdict_is_asked_of_the_kernel_once() -> None:
@@ -167,16 +184,26 @@ def test_refusal_with_the_right_errno_passes() -> None:
 
 def test_refusal_with_another_errno_fails_with_both_names() -> None:
     """The text has the errno that came and the one that was due."""
-    with pytest.raises(AssertionError, match=r"^refused with EBADF \(Bad.*\), ESRCH was due$"):
+    number = 9
+    call, values = r"os.fstat\(number \* 1000\)", r"\(number = 9\)"
+    text = rf"^{call} was refused with EBADF \(Bad.*\), ESRCH was due {values}$"
+    with pytest.raises(AssertionError, match=text):
         with refused(errno.ESRCH):
-            raise OSError(errno.EBADF, "bad")
+            os.fstat(number * 1000)
 
 
 def test_missing_refusal_fails() -> None:
     """A call that went through is no refusal."""
-    with pytest.raises(AssertionError, match=r"^the kernel did it, a refusal with EPERM or EINVAL"):
+    with pytest.raises(AssertionError, match=r"^os.getpid\(\) was done, EPERM or EINVAL was due$"):
         with refused(errno.EPERM, errno.EINVAL):
-            pass
+            os.getpid()
+
+
+def test_an_errno_is_told_by_the_name_that_the_kernel_uses() -> None:
+    """Python knows 95 by its other name."""
+    with pytest.raises(AssertionError, match="EOPNOTSUPP was due"):
+        with refused(errno.EOPNOTSUPP):
+            os.getpid()
 
 
 @pytest.mark.parametrize(

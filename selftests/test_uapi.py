@@ -105,8 +105,8 @@ def test_flags_print_alike_on_every_python(flags: uapi.Flags, text: str) -> None
 @pytest.mark.parametrize(
     ("status", "outcome", "words"),
     [
-        (0x0000, Exited(0), "Exited(status=0)"),
-        (0xFF00, Exited(255), "Exited(status=255)"),
+        (0x0000, Exited(0), "Exited(0)"),
+        (0xFF00, Exited(255), "Exited(255)"),
         (0x0009, Killed(9), "Killed(SIGKILL)"),
         (0x008B, Killed(11, core_dumped=True), "Killed(SIGSEGV, core dumped)"),
         (0x0025, Killed(37), "Killed(SIGRTMIN+3)"),
@@ -143,4 +143,4 @@ def test_whole_record_is_decoded() -> None:
         coredump=CoredumpMask.COREDUMPED | CoredumpMask.SKIP,
     )
     told = repr(decode_info(PidfdInfoStruct(mask=InfoMask.EXIT)))
-    assert told == "PidfdInfo(mask=EXIT, exit=Exited(status=0))"
+    assert told == "PidfdInfo(mask=EXIT, exit=Exited(0))"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -13,8 +12,8 @@ from helpers.model.orders import info, wait_by
 from helpers.model.tasks import Report, Told
 from helpers.pidfd import Pidfd
 from helpers.uapi import InfoMask, PollEvent
+from helpers.words import errno_name
 
-_CLD_STOPPED, _CLD_CONTINUED = 5, 6
 PEEK = os.WEXITED | os.WSTOPPED | os.WCONTINUED | os.WNOHANG | os.WNOWAIT
 
 
@@ -24,7 +23,7 @@ class Refusal(NamedTuple):
     errno: int
 
     def __repr__(self) -> str:
-        return errno.errorcode[self.errno]
+        return errno_name(self.errno)
 
 
 class Answers(NamedTuple):
@@ -49,9 +48,9 @@ def told(result: os.waitid_result | None) -> Told | None:
     """The meaning of what ``waitid(2)`` says."""
     if result is None:
         return None
-    if result.si_code == _CLD_STOPPED:
+    if result.si_code == os.CLD_STOPPED:
         return Told(result.si_pid, Report.STOPPED)
-    if result.si_code == _CLD_CONTINUED:
+    if result.si_code == os.CLD_CONTINUED:
         return Told(result.si_pid, Report.CONTINUED)
     return Told(result.si_pid, decode_waitid(result))
 

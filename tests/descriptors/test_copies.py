@@ -36,7 +36,7 @@ def test_copy_speaks_to_the_same_thread(child: ThreadGroup, way: Way) -> None:
     child.leader.call(signals.block, SIGUSR1)
     thread = child.spawn_thread()
     copied = way(thread.pidfd(PidfdFlag.THREAD))
-    assert PidfdFlag(copied.status_flags) == os.O_RDWR | PidfdFlag.THREAD
+    assert copied.status_flags == os.O_RDWR | PidfdFlag.THREAD
     copied.send_signal(SIGUSR1)
     found = [procfs.pending_signals(child.pid, tid) for tid in (child.pid, thread.tid)]
     assert found == [(set(), set()), ({SIGUSR1}, set())]

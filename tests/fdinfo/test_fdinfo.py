@@ -13,7 +13,7 @@ from helpers.features_files import PIDFS
 from helpers.gating import needs
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
-from helpers.uapi import CloneFlag, PidfdFlag
+from helpers.uapi import CloneFlag, PidfdFlag, StatusFlag
 
 pytestmark = needs(features.PIDFD_OPEN, features_fdinfo.NSPID)
 
@@ -158,8 +158,8 @@ def test_flags_are_shown_for_who_restores_the_pidfd(child: ThreadGroup, flags: P
 
     Beyond the C suite; CRIU reads it.
     """
-    shown = int(fdinfo.lines(child.pidfd(flags))["flags"], 8)
-    assert PidfdFlag(shown) == os.O_RDWR | os.O_CLOEXEC | flags
+    shown: int = StatusFlag(int(fdinfo.lines(child.pidfd(flags))["flags"], 8))
+    assert shown == os.O_RDWR | os.O_CLOEXEC | flags
 
 
 @needs(PIDFS)

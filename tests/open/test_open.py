@@ -48,7 +48,7 @@ def test_the_flags_asked_for_show_as_status_flags(flags: PidfdFlag, child: Threa
 
     Port of wait_nonblock (pidfd_wait.c), which looks at O_NONBLOCK alone.
     """
-    assert PidfdFlag(child.pidfd(flags).status_flags) == os.O_RDWR | flags
+    assert child.pidfd(flags).status_flags == os.O_RDWR | flags
 
 
 @needs(features.GET_INFO)

@@ -12,7 +12,7 @@ import pytest
 from helpers import features, features_process, sleepers
 from helpers.expect import refused
 from helpers.gating import needs
-from helpers.info import Exited, Killed
+from helpers.info import Exited, Killed, Waited
 from helpers.parameters import SCOPES
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
@@ -21,9 +21,15 @@ from helpers.uapi import WALL, WCLONE, WNOTHREAD, PidfdFlag
 pytestmark = needs(features_process.WAIT)
 
 
-def told(child: ThreadGroup, code: int, status: int) -> tuple[int, ...]:
-    """The five fields of ``waitid_result`` for a child of our own user."""
-    return (child.pid, os.getuid(), signal.SIGCHLD, status, code)
+def told(child: ThreadGroup, code: int, status: int) -> Waited:
+    """What is told of a child of our own user."""
+    return Waited(child.pid, os.getuid(), signal.SIGCHLD, status, code)
+
+
+def wait_for(pidfd: Pidfd, options: int) -> Waited | None:
+    """``waitid(P_PIDFD)`` of a child of ours."""
+    result = pidfd.waitid(options)
+    return result and Waited(*result)
 
 
 @pytest.mark.parametrize("status", [0, 1, 42, 255])
@@ -35,7 +41,7 @@ def test_an_exit_is_told_with_its_status(status: int, child: ThreadGroup) -> Non
     """
     pidfd = child.pidfd()
     child.leader.exit_group(status)
-    assert tuple(pidfd.waitid(os.WEXITED) or ()) == told(child, os.CLD_EXITED, status)
+    assert wait_for(pidfd, os.WEXITED) == told(child, os.CLD_EXITED, status)
 
 
 @needs(features_process.SEND_SIGNAL)
@@ -48,7 +54,7 @@ def test_a_death_is_told_with_its_signal(number: int, child: ThreadGroup) -> Non
     pidfd = child.pidfd()
     pidfd.send_signal(number)
     child.await_end()
-    assert tuple(pidfd.waitid(os.WEXITED) or ()) == told(child, os.CLD_KILLED, number)
+    assert wait_for(pidfd, os.WEXITED) == told(child, os.CLD_KILLED, number)
 
 
 @needs(features_process.SEND_SIGNAL)
@@ -62,9 +68,7 @@ def test_a_stopped_child_that_is_killed_is_told_as_killed(child: ThreadGroup) ->
     sleepers.await_state(pidfd, os.WSTOPPED | os.WNOWAIT)
     pidfd.send_signal(signal.SIGKILL)
     child.await_end()
-    assert tuple(pidfd.waitid(os.WEXITED | os.WSTOPPED) or ()) == told(
-        child, os.CLD_KILLED, signal.SIGKILL
-    )
+    assert wait_for(pidfd, os.WEXITED | os.WSTOPPED) == told(child, os.CLD_KILLED, signal.SIGKILL)
 
 
 @needs(features_process.SEND_SIGNAL)
@@ -106,7 +110,7 @@ def test_a_stop_that_was_only_looked_at_is_told_again(child: ThreadGroup) -> Non
     pidfd = child.pidfd()
     pidfd.send_signal(signal.SIGSTOP)
     first = sleepers.await_state(pidfd, os.WSTOPPED | os.WNOWAIT)
-    assert first == tuple(pidfd.waitid(os.WSTOPPED | os.WNOHANG) or ())
+    assert first == wait_for(pidfd, os.WSTOPPED | os.WNOHANG)
 
 
 def test_an_end_that_was_only_looked_at_is_told_until_it_is_reaped(child: ThreadGroup) -> None:
@@ -140,7 +144,7 @@ def test_a_thread_pidfd_of_the_leader_reaps_the_process(child: ThreadGroup) -> N
     """
     pidfd = child.pidfd(PidfdFlag.THREAD)
     child.leader.exit_group(42)
-    assert tuple(pidfd.waitid(os.WEXITED) or ()) == told(child, os.CLD_EXITED, 42)
+    assert wait_for(pidfd, os.WEXITED) == told(child, os.CLD_EXITED, 42)
     with refused(errno.ECHILD):
         pidfd.peek()
 
