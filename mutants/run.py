@@ -26,7 +26,10 @@ def campaign(shop: Workshop, kernel: Kernel, options: argparse.Namespace) -> Cam
     """A campaign on `kernel`, with the C suite that `shop` builds where it is wanted."""
     qemu = machine.find_qemu()
     settings = Settings(
-        kvm=machine.kvm_works(qemu), cpus=options.cpus, boot_timeout=300.0, silence=options.silence
+        kvm=machine.kvm_works(qemu, kernel.path),
+        cpus=options.cpus,
+        boot_timeout=300.0,
+        silence=options.silence,
     )
     command = machine.compose(
         kernel,

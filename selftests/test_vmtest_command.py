@@ -47,7 +47,7 @@ def refused(
     kernel = Kernel(tmp_path / "vmlinuz", "6.12.1-test", "6.12", "x")
     monkeypatch.setattr(machine, "find_qemu", lambda: "qemu")
     monkeypatch.setattr(machine, "find_virtme", lambda: "virtme")
-    monkeypatch.setattr(machine, "kvm_works", lambda _: False)
+    monkeypatch.setattr(machine, "kvm_works", lambda *_: False)
     monkeypatch.setattr(images, "resolve", lambda *_, **__: kernel)
     monkeypatch.setattr(vmtest, "run", lambda *_: pytest.fail("it boots"))
     monkeypatch.chdir(tmp_path)

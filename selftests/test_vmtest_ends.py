@@ -206,7 +206,7 @@ def test_nothing_outlives_the_runner(number: signal.Signals, tmp_path: Path) -> 
         root.pack = lambda *_: None
         machine.find_qemu = lambda: "qemu"
         machine.find_virtme = lambda: "virtme"
-        machine.kvm_works = lambda qemu: False
+        machine.kvm_works = lambda *_: False
         code = "import os, time; open({str(tmp_path / "pid")!r}, 'w').write(str(os.getpid()));"
         code += "time.sleep(60)"
         machine.compose = lambda *_, **__: [sys.executable, "-c", code]

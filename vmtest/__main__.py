@@ -166,8 +166,9 @@ def _collect(options: argparse.Namespace, arguments: Sequence[str]) -> list[Kern
     qemu = machine.find_qemu()
     machine.find_virtme()
     checks.directory(options.results, "results")
+    found = kernels(options)
     settings = Settings(
-        kvm=not options.no_kvm and machine.kvm_works(qemu),
+        kvm=not options.no_kvm and machine.kvm_works(qemu, found[0].path),
         cpus=options.cpus,
         memory=options.memory,
         boot_timeout=options.boot_timeout,
@@ -178,7 +179,6 @@ def _collect(options: argparse.Namespace, arguments: Sequence[str]) -> list[Kern
     )
     cores = len(os.sched_getaffinity(0))
     jobs = options.jobs or side_by_side(cores, _free_memory(), options.memory)
-    found = kernels(options)
     if options.pins and not options.write_pins:
         pinned.require((kernel.release for kernel in found), options.pins, root=not options.user)
     return run(found, settings, jobs)
