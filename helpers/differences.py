@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from helpers.uapi import Flags
 
 _FIELDS_SHOWN_WHOLE = 6  # with fewer, both records are shown as they are
+_BYTES_SHOWN = 8
 _MOST_LINES = 7  # pytest cuts an explanation that has more
 
 
@@ -16,12 +17,23 @@ def is_record(value: object) -> bool:
 
 
 def explain(found: object, due: object) -> list[str] | None:
-    """The lines for ``assert found == due``; None where neither has a record or flags in it."""
+    """The lines for ``assert found == due``; None where pytest's own do as well."""
     if isinstance(found, Flags) and isinstance(due, int):
         return [f"{found} == {type(found)(due)}"]
+    if isinstance(found, bytes) and isinstance(due, bytes) and len(found) == len(due) > 8:
+        return [_first_bytes(found, due)]
     if not any(map(_holds_records, (found, due))):
         return None
     return list(_lines(found, due))[:_MOST_LINES]
+
+
+def _first_bytes(found: bytes, due: bytes) -> str:
+    """The first run of bytes that differ."""
+    differ = [one != other for one, other in zip(found, due)]
+    start = differ.index(True)
+    end = differ.index(False, start) if False in differ[start:] else len(differ)
+    shown = [text[start:end][:_BYTES_SHOWN].hex(" ") for text in (found, due)]
+    return f"bytes {start} to {end - 1} of {len(due)} are {shown[0]}, {shown[1]} was due"
 
 
 def _holds_records(value: object) -> bool:

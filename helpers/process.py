@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 
-from helpers import agent, journal, procfs
+from helpers import agent, journal, procfs, reaping
 from helpers.deadline import Deadline, wait_until
 from helpers.info import Outcome, decode_waitid, signal_name
 from helpers.pidfd import Pidfd
@@ -128,16 +128,16 @@ class ThreadGroup:
         return f"{procfs.told_state(self.pid)}, threads {procfs.told_threads(self.pid)}"
 
     def reap(self) -> Outcome:
-        """Wait for the end and reap, as the parent: by ``waitid(P_PID)``."""
+        """Wait for the end and reap, as the parent, which must know it by our number."""
         self.await_end()
         if self.parent is None:
             result = os.waitid(P_PID, self.pid, os.WEXITED | os.WNOHANG | WALL)
+            assert result is not None, f"{self!r} was to be reaped, and now waitid finds no zombie"
+            outcome = decode_waitid(result)
+            journal.record("test", f"reaped {self}: {outcome}")
         else:
-            result = self.parent.leader.call(os.waitid, P_PID, self.pid, os.WEXITED | WALL)
-        assert result is not None
+            outcome = self.parent.leader.call(reaping.reap, self.pid)
         self.reaped = True
-        outcome = decode_waitid(result)
-        journal.record("test" if self.parent is None else self.parent, f"reaped: {outcome}")
         return outcome
 
     def pidfd(self, flags: PidfdFlag = PidfdFlag.NONE) -> Pidfd:

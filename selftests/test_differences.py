@@ -36,6 +36,12 @@ DEAD = PidfdInfo(InfoMask.PID | InfoMask.EXIT, pid=7, tgid=7, ppid=1, exit=Exite
         ((1, Exited(0)), None, ["(1, Exited(0)) == None"]),
         (Ids(1, 1, 1, 1), Ids(1, 2, 3, 4), ["1 == real 1/effective 2/saved 3/filesystem 4"]),
         (StatusFlag.RDWR, 0o4002, ["RDWR == RDWR|NONBLOCK"]),
+        (
+            b"\0" * 12,
+            b"\0" * 4 + b"\xaa" * 3 + b"\0" * 5,
+            ["bytes 4 to 6 of 12 are 00 00 00, aa aa aa was due"],
+        ),
+        (b"\1" * 12, bytes(12), [f"bytes 0 to 11 of 12 are {'01 ' * 7}01, {'00 ' * 7}00 was due"]),
         ([1], [2], None),
     ],
 )

@@ -65,7 +65,7 @@ TOLD = {
         r"- journal -",
         r"\n +0\.000 ms  test   spawned <ThreadGroup child, pid \d+>",
         r"\n +\d+\.\d{3} ms  test   kill\(child, SIGKILL\)",
-        r"\n +\d+\.\d{3} ms  test   reaped: Killed\(SIGKILL\)",
+        r"\n +\d+\.\d{3} ms  test   reaped child: Killed\(SIGKILL\)",
     ),
     "test_python_error_in_a_child": (
         r"ChildFailed: leader could not int\('seven'\):",

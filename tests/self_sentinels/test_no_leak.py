@@ -9,7 +9,7 @@ import pytest
 from helpers import features, features_limits, limits, memory
 from helpers.deadline import wait_until
 from helpers.gating import needs
-from helpers.process import ThreadGroup, spawn
+from helpers.process import spawn
 from helpers.sentinels import TAKEN, Sentinel, answer
 from helpers.syscalls import pidfd_send_signal, process_mrelease
 from helpers.uapi import CloneFlag
@@ -17,13 +17,6 @@ from helpers.uapi import CloneFlag
 pytestmark = needs(
     features.SELF_SENTINELS, features.PID_NAMESPACE, features_limits.PID_NAMESPACE_LIMIT
 )
-
-
-def can_make_a_pid_namespace(maker: ThreadGroup) -> bool:
-    """Whether the limit of pid namespaces is not reached."""
-    found = answer(lambda flags: maker.leader.fork(CloneFlag(flags)), CloneFlag.NEWPID)
-    assert found in ("done", "ENOSPC")
-    return found == "done"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +53,10 @@ def test_number_of_the_caller_is_not_kept(
     first = maker.leader.fork(CloneFlag.NEWPID, role="first")
     said = answer(lambda number: first.leader.call(call, number, *args), sentinel.number)
     assert said == TAKEN[name]
-    assert not can_make_a_pid_namespace(maker)
+    assert limits.is_reached(maker, CloneFlag.NEWPID)
     first.kill()
     first.reap()
-    wait_until(lambda: can_make_a_pid_namespace(maker), "the pid namespace of the caller to go")
+    wait_until(
+        lambda: not limits.is_reached(maker, CloneFlag.NEWPID),
+        f"the pid namespace of a dead caller of {name}({sentinel}) to be freed",
+    )
