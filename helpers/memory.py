@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
+import os
 from typing import NamedTuple
 
 from helpers import syscalls
@@ -57,6 +59,20 @@ def write_page() -> Page:
 def is_as_written() -> bool:
     """Whether the page is still there with what was written."""
     return _pages[-1][:] == b"x" * mmap.PAGESIZE
+
+
+def is_written(pid: int, page: Page) -> bool:
+    """Whether `page` of another process still has what it wrote; by ``/proc/PID/mem``.
+
+    Its counters in ``/proc/PID/status`` are rounded on most kernels.
+    """
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as file:
+        try:
+            return os.pread(file.fileno(), page.length, page.address) == b"x" * page.length
+        except OSError as error:
+            if error.errno != errno.EIO:  # memory that was released is not filled again
+                raise
+            return False
 
 
 def advise(descriptor: Descriptor, page: Page, advice: int, flags: int = 0) -> int:

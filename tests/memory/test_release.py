@@ -6,7 +6,15 @@ import errno
 
 import pytest
 
-from helpers import features, features_targets, memory, syscalls, targets
+from helpers import (
+    features,
+    features_targets,
+    features_tracing,
+    memory,
+    syscalls,
+    targets,
+    tracing,
+)
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
@@ -55,6 +63,37 @@ def test_killed_process_is_released_until_nothing_is_left(
         child.leader.exit()
     child.kill()
     assert answer(syscalls.process_mrelease, pidfd.fileno()) in ("done", "ESRCH")
+
+
+@needs(features_tracing.TRACING)
+def test_memory_of_a_killed_process_is_gone_before_its_end(child: ThreadGroup) -> None:
+    """What a killed process has written is gone with the call, however long its end takes.
+
+    Beyond the pidfd suite; mm/mrelease_test.c takes success for it, where it comes in time.
+    """
+    target = child.leader.fork(role="target")
+    page, pidfd = target.leader.call(memory.write_page), target.pidfd()
+    tracing.kill_and_hold(child.leader, target, pidfd)
+    assert child.leader.call(memory.is_written, target.pid, page)
+    memory.release(pidfd)
+    assert not child.leader.call(memory.is_written, target.pid, page)
+
+
+@needs(features_tracing.TRACING)
+def test_released_process_can_be_released_again(child: ThreadGroup) -> None:
+    """As long as a killed process has not ended the call is done, also when nothing is left to do.
+
+    Beyond the C suite.
+    """
+    target = child.leader.fork(role="target")
+    pidfd = target.pidfd()
+    tracing.kill_and_hold(child.leader, target, pidfd)
+    memory.release(pidfd)
+    memory.release(pidfd)
+    tracing.resume(child.leader, target.leader)
+    target.await_end()
+    with refused(errno.ESRCH):
+        memory.release(pidfd)
 
 
 @pytest.mark.parametrize("end", ["zombie", "reaped"])

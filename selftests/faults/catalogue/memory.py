@@ -83,6 +83,25 @@ def dying_keep_their_memory(real: Real, pidfd: int, flags: int = 0) -> None:
     boundary.fail(EINVAL)
 
 
+@breaks(_RELEASE)
+def release_leaves_the_memory(real: Real, pidfd: int, flags: int = 0) -> None:
+    """What a killed process has written is gone when the call is done."""
+
+
+@fault()
+def memory_is_released_once() -> None:
+    """The call is done for every killed process that has not ended."""
+    released: list[int] = []
+
+    def broken(real: Real, pidfd: int, flags: int = 0) -> None:
+        if pidfd in released:
+            boundary.fail(EINVAL)
+        real(pidfd, flags)
+        released.append(pidfd)
+
+    boundary.wrap(_RELEASE, broken)
+
+
 @breaks("process_madvise_at")
 def ranges_out_of_reach_are_none(
     real: Real, pidfd: int, vector: int, count: int, advice: int
