@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from helpers import journal, kernel
@@ -30,6 +30,15 @@ def refused(*errnos: int) -> Iterator[None]:
             raise AssertionError(f"refused with {found} ({text}), {due} was due") from error
     else:
         raise AssertionError(f"the kernel did it, a refusal with {due} was due")
+
+
+def answer(call: Callable[..., object], *args: object) -> str:
+    """What a call comes to: ``done``, or the name of its errno."""
+    try:
+        call(*args)
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+    return "done"
 
 
 def moved(new: int, *, old: int, since: tuple[int, int]) -> tuple[int, ...]:

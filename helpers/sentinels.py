@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterable
 from enum import Enum
 
 from helpers import features, journal, memory, procfs, syscalls
+from helpers.expect import answer
 from helpers.info import signal_name
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
@@ -69,15 +69,6 @@ TAKERS: dict[str, Call] = {
 
 TAKEN = {"pidfd_send_signal": "done", "process_madvise": "done", "process_mrelease": "EINVAL"}
 """What each of `TAKERS` says to a sentinel: only a dying process can be released by the last."""
-
-
-def answer(call: Call, number: int) -> str:
-    """``done`` or the name of the errno."""
-    try:
-        call(number)
-    except OSError as error:
-        return errno.errorcode[error.errno or 0]
-    return "done"
 
 
 def answers(call: Call, numbers: Iterable[int]) -> dict[int, str]:

@@ -6,9 +6,9 @@ import pytest
 
 from helpers import features, features_limits, limits, namespaces
 from helpers.deadline import wait_until
+from helpers.expect import answer
 from helpers.gating import needs
 from helpers.process import ThreadGroup, spawn
-from helpers.sentinels import answer
 from helpers.uapi import CloneFlag, InfoMask
 
 pytestmark = needs(features.GET_INFO, features.USER_NAMESPACE, features_limits.USER_NAMESPACE_LIMIT)

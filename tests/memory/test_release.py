@@ -15,10 +15,9 @@ from helpers import (
     targets,
     tracing,
 )
-from helpers.expect import refused
+from helpers.expect import answer, refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
-from helpers.sentinels import answer
 from helpers.targets import NotAPidfd
 from helpers.uapi import PidfdFlag
 

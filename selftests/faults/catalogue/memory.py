@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from selftests.faults import boundary
+import os
+
+from selftests.faults import boundary, pidfds
 from selftests.faults.boundary import EACCES, EBADF, EINVAL, EPERM, ESRCH, Real
 from selftests.faults.registry import breaks, fault
 
@@ -108,3 +110,13 @@ def ranges_out_of_reach_are_none(
 ) -> int:
     """The vector of ranges is read as a whole, before anything is advised."""
     return 0
+
+
+@breaks(_ADVISE)
+def advice_goes_by_the_real_user(
+    real: Real, pidfd: int, address: int, length: int, advice: int, flags: int = 0
+) -> int:
+    """The user for files decides whose memory may be advised."""
+    if os.getuid() != os.geteuid():
+        boundary.fail(EPERM if pidfds.is_of_user(pidfd, os.getuid()) else EACCES)
+    return int(real(pidfd, address, length, advice, flags))
