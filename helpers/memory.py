@@ -61,18 +61,19 @@ def is_as_written() -> bool:
     return _pages[-1][:] == b"x" * mmap.PAGESIZE
 
 
-def is_written(pid: int, page: Page) -> bool:
-    """Whether `page` of another process still has what it wrote; by ``/proc/PID/mem``.
+def look(pid: int, page: Page) -> str:
+    """Whether a page of another process is ``kept`` as it was written, or ``gone``.
 
-    Its counters in ``/proc/PID/status`` are rounded on most kernels.
+    By ``/proc/PID/mem``: the counters in ``/proc/PID/status`` are rounded on most kernels.
     """
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as file:
         try:
-            return os.pread(file.fileno(), page.length, page.address) == b"x" * page.length
+            found = os.pread(file.fileno(), page.length, page.address)
         except OSError as error:
             if error.errno != errno.EIO:  # memory that was released is not filled again
                 raise
-            return False
+            return "gone"
+    return "kept" if found == b"x" * page.length else "spoilt"
 
 
 def advise(descriptor: Descriptor, page: Page, advice: int, flags: int = 0) -> int:

@@ -91,6 +91,12 @@ def release_leaves_the_memory(real: Real, pidfd: int, flags: int = 0) -> None:
 
 
 @fault()
+def shared_memory_is_released() -> None:
+    """Memory that a living process shares is kept."""
+    boundary.accept(_RELEASE, EINVAL)
+
+
+@fault()
 def memory_is_released_once() -> None:
     """The call is done for every killed process that has not ended."""
     released: list[int] = []
