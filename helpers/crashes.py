@@ -159,6 +159,14 @@ class Receiver(NamedTuple):
         with self.listener.accept(Deadline(), "a core dump") as connection:
             connection.drain(Deadline())
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Take the next dump, and read on only when the block ends."""
+        with self.listener.accept(Deadline(), "a core dump") as connection:
+            yield
+            if self.taker is Taker.SOCKET:
+                connection.drain(Deadline())
+
     def dump(self) -> Dump:
         """Take the next dump, ask about the process that makes it, and read it to its end."""
         with self.listener.accept(Deadline(), "a core dump") as connection:

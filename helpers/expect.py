@@ -6,7 +6,7 @@ import ast
 import linecache
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType, ModuleType, TracebackType
 
 from helpers import journal, kernel
@@ -76,6 +76,15 @@ def _values(statement: ast.stmt, frame: FrameType) -> Iterator[str]:
                 shown = repr(value)
                 cut = "..." if len(shown) > _LONGEST_VALUE else ""
                 yield f"{node.id} = {shown[:_LONGEST_VALUE]}{cut}"
+
+
+def answer(call: Callable[..., object], *args: object) -> str:
+    """What a call comes to: ``done``, or the name of its errno."""
+    try:
+        call(*args)
+    except OSError as error:
+        return errno_name(error.errno)
+    return "done"
 
 
 def moved(new: int, *, old: int, since: tuple[int, int]) -> tuple[int, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
+import os
 from typing import NamedTuple
 
 from helpers import syscalls
@@ -57,6 +59,21 @@ def write_page() -> Page:
 def is_as_written() -> bool:
     """Whether the page is still there with what was written."""
     return _pages[-1][:] == b"x" * mmap.PAGESIZE
+
+
+def look(pid: int, page: Page) -> str:
+    """Whether a page of another process is ``kept`` as it was written, or ``gone``.
+
+    By ``/proc/PID/mem``: the counters in ``/proc/PID/status`` are rounded on most kernels.
+    """
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as file:
+        try:
+            found = os.pread(file.fileno(), page.length, page.address)
+        except OSError as error:
+            if error.errno != errno.EIO:  # memory that was released is not filled again
+                raise
+            return "gone"
+    return "kept" if found == b"x" * page.length else "spoilt"
 
 
 def advise(descriptor: Descriptor, page: Page, advice: int, flags: int = 0) -> int:

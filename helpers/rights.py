@@ -14,6 +14,7 @@ from helpers.syscalls_access import drop_capabilities
 from helpers.uapi import PR_SET_DUMPABLE, CloneFlag
 
 OTHER_USER = 65534
+THIRD_USER = 1
 EVERY_CAPABILITY = (1 << 64) - 1
 NICE = 1 << 23
 """``CAP_SYS_NICE``."""
@@ -77,6 +78,35 @@ def scene(obstacle: Obstacle) -> Scene:
         return Scene(caller, family, family.pidfd())
     target, caller = process.spawn(role="target"), process.spawn(role="caller")
     caller.leader.call(become, OTHER_USER)
+    return Scene(caller, target, target.pidfd())
+
+
+class Share(Enum):
+    """Which user ids a caller has in common with its target."""
+
+    BOTH = "real and effective"
+    REAL = "the real one"
+    EFFECTIVE = "the effective one, which is that for files too"
+    NEITHER = "neither"
+
+
+def take_share(share: Share) -> None:
+    """Take the target's group ids and its `share` of the user ids, without capabilities."""
+    for name in _IMPORTED_AHEAD:
+        importlib.import_module(name)
+    real = OTHER_USER if share in (Share.BOTH, Share.REAL) else THIRD_USER
+    effective = OTHER_USER if share in (Share.BOTH, Share.EFFECTIVE) else THIRD_USER
+    os.setresgid(OTHER_USER, OTHER_USER, OTHER_USER)
+    os.setresuid(real, effective, effective)
+
+
+def sharer(share: Share) -> Scene:
+    """A caller of whom nothing but the user ids decides whether it reaches its child."""
+    caller = process.spawn(role="caller")
+    target = caller.leader.fork(role="target")
+    target.leader.call(become, OTHER_USER)
+    target.leader.call(set_dumpable, 1)  # which the change of ids had taken away
+    caller.leader.call(take_share, share)
     return Scene(caller, target, target.pidfd())
 
 

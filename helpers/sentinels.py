@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 
 from helpers import features, journal, memory, procfs, syscalls
+from helpers.expect import answer
 from helpers.info import signal_name
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
@@ -17,7 +18,7 @@ from helpers.uapi import (
     PIDFD_SELF_THREAD_GROUP,
     PIDFD_SELF_THREAD_GROUP_V6_15,
 )
-from helpers.words import Named, errno_name
+from helpers.words import Named
 
 NUMBER_MOVED = Version(6, 17)
 """From here on `PIDFD_SELF_THREAD_GROUP` is the number of the group sentinel, and the only one."""
@@ -70,15 +71,6 @@ TAKERS: dict[str, Call] = {
 
 TAKEN = {"pidfd_send_signal": "done", "process_madvise": "done", "process_mrelease": "EINVAL"}
 """What each of `TAKERS` says to a sentinel: only a dying process can be released by the last."""
-
-
-def answer(call: Call, number: int) -> str:
-    """``done`` or the name of the errno."""
-    try:
-        call(number)
-    except OSError as error:
-        return errno_name(error.errno)
-    return "done"
 
 
 def answers(call: Call, numbers: Iterable[int]) -> dict[int, str]:

@@ -9,6 +9,7 @@ from typing import Final
 from helpers import syscalls
 from helpers.syscalls import _check, _libc
 from helpers.uapi import ABI, Iovec
+from helpers.uapi_rights import LandlockRuleset
 
 _NR_KCMP: Final = {
     "x86_64": 312,
@@ -19,6 +20,8 @@ _NR_KCMP: Final = {
     "ppc64le": 354,
 }.get(ABI, 272)
 _KCMP_FILE: Final = 0
+_NR_LANDLOCK_CREATE_RULESET: Final = 444 + syscalls._OFFSET
+_NR_LANDLOCK_RESTRICT_SELF: Final = 446 + syscalls._OFFSET
 _CAPABILITY_VERSION_3: Final = 0x20080522
 
 
@@ -106,3 +109,19 @@ def fgetxattr(fd: int, name: str, room: int) -> bytes:
     words = (ctypes.c_int(fd), ctypes.c_char_p(name.encode()), value, ctypes.c_size_t(room))
     length = _check(int(_libc.fgetxattr(*words)))
     return value.raw[:length]
+
+
+def ptrace(request: int, tid: int, data: int = 0) -> None:
+    """``ptrace(2)`` for requests that take no address and give nothing back."""
+    words = (ctypes.c_void_p(None), ctypes.c_void_p(data))
+    _check(int(_libc.ptrace(ctypes.c_long(request), ctypes.c_long(tid), *words)))
+
+
+def landlock_restrict_self(ruleset: LandlockRuleset) -> None:
+    """Enter a domain: ``landlock_create_ruleset(2)`` and ``landlock_restrict_self(2)``, v5.13."""
+    words = (ctypes.addressof(ruleset), ctypes.sizeof(ruleset), 0)
+    fd = syscalls.syscall(_NR_LANDLOCK_CREATE_RULESET, *words)
+    try:
+        syscalls.syscall(_NR_LANDLOCK_RESTRICT_SELF, fd, 0)
+    finally:
+        os.close(fd)

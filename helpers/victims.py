@@ -12,6 +12,7 @@ import os
 import signal
 
 from helpers import syscalls_clone
+from helpers.pidfd import Pidfd
 from helpers.uapi import P_PID, WALL, CloneFlag
 
 LONGEST = 60
@@ -50,6 +51,15 @@ class Stack:
     def _process(self, entry: str, argument: int, flags: CloneFlag = CloneFlag.NONE) -> int:
         flags |= CloneFlag.VM
         return syscalls_clone.start(entry, argument, flags, self._top, signal.SIGCHLD)[0]
+
+
+_kept: list[Stack] = []
+
+
+def sleep_in_same_memory() -> Pidfd:
+    """A child process of the caller that shares its memory, and waits to be killed."""
+    _kept.append(Stack())
+    return Pidfd.open(_kept[-1].sleeps(), role="sharer")
 
 
 def choose_next_pid(pid: int) -> None:

@@ -68,6 +68,8 @@ _OLD_CONTAINER = [
     (syscalls.NR_PIDFD_SEND_SIGNAL, 0, errno.EPERM),
     (syscalls.NR_CLOSE_RANGE, 0, errno.EPERM),
     (syscalls.NR_PROCESS_MRELEASE, 0, errno.EPERM),
+    (101 if _IS_X86 else 117, 0, errno.EPERM),  # ptrace
+    *((number, 0, errno.EPERM) for number in range(444, 447)),  # the calls of Landlock
 ]
 
 

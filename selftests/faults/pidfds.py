@@ -88,6 +88,12 @@ def of_another() -> int:
     return fd
 
 
+def is_of_user(fd: int, user: int) -> bool:
+    """Whether a pidfd's task has `user` as its effective user id."""
+    pid = target(fd)
+    return pid > 0 and procfs.ids(pid)[0].effective == user
+
+
 def unprivileged() -> bool:
     """Whether the calling thread has no capability."""
     return int(procfs.status("thread-self")["CapEff"], 16) == 0

@@ -16,7 +16,7 @@ from helpers.crashes import Crash, Taker
 from helpers.gating import needs
 from helpers.info import Killed
 from helpers.process import ThreadGroup
-from helpers.uapi import SEGV_MAPERR, SI_TKILL, CoredumpMask, InfoMask
+from helpers.uapi import SEGV_MAPERR, SI_TKILL, CoredumpMask, InfoMask, PollEvent
 
 pytestmark = [
     needs(features_info.COREDUMP),
@@ -68,6 +68,20 @@ def test_subthread_that_crashes_dumps_its_process(child: ThreadGroup, taker: Tak
     assert dump.pid == child.pid
     if kernel.running() >= (6, 19):
         assert dump.info.coredump_signal == signal.SIGSEGV
+
+
+def test_process_that_dumps_core_has_not_ended(child: ThreadGroup, taker: Taker) -> None:
+    """Until its dump is taken a crashed process is silent, and there is nothing to wait for.
+
+    Beyond the C suite.
+    """
+    pidfd = child.pidfd()
+    with crashes.receiver(taker) as receiver:
+        child.leader.begin(crashes.crash, Crash.FAULT)
+        with receiver.held():
+            found = pidfd.poll(), pidfd.peek(), pidfd.info(InfoMask.EXIT).exit
+    assert found == (PollEvent.NONE, None, None)
+    assert child.reap() == Killed(signal.SIGSEGV, core_dumped=True)
 
 
 @CRASHES

@@ -3,18 +3,47 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import suppress
+from signal import SIGKILL
 
 import pytest
 
-from helpers import features, features_targets, memory, syscalls, targets
-from helpers.expect import refused
+from helpers import (
+    features,
+    features_targets,
+    features_tracing,
+    memory,
+    syscalls,
+    targets,
+    tracing,
+    victims,
+)
+from helpers.expect import answer, refused
 from helpers.gating import needs
+from helpers.observe import Watcher
+from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
-from helpers.sentinels import answer
 from helpers.targets import NotAPidfd
-from helpers.uapi import PidfdFlag
+from helpers.uapi import PidfdFlag, PollEvent
 
 pytestmark = needs(features.PIDFD_OPEN, features.PROCESS_MRELEASE)
+
+
+@pytest.fixture
+def target(child: ThreadGroup) -> ThreadGroup:
+    """A child of `child`, which is to trace it."""
+    return child.leader.fork(role="target")
+
+
+@pytest.fixture
+def sharer(target: ThreadGroup) -> Iterator[Pidfd]:
+    """A living process in the memory of `target`."""
+    with target.leader.call(victims.sleep_in_same_memory) as pidfd:
+        yield pidfd
+        with suppress(ProcessLookupError):
+            pidfd.send_signal(SIGKILL)
+        Watcher(pidfd).assert_notified(PollEvent.IN)
 
 
 def test_living_process_keeps_its_memory(child: ThreadGroup) -> None:
@@ -55,6 +84,56 @@ def test_killed_process_is_released_until_nothing_is_left(
         child.leader.exit()
     child.kill()
     assert answer(syscalls.process_mrelease, pidfd.fileno()) in ("done", "ESRCH")
+
+
+@needs(features_tracing.TRACING)
+def test_memory_of_a_killed_process_is_gone_before_its_end(
+    child: ThreadGroup, target: ThreadGroup
+) -> None:
+    """What a killed process has written is gone with the call, however long its end takes.
+
+    Beyond the pidfd suite; mm/mrelease_test.c takes success for it, where it comes in time.
+    """
+    page, pidfd = target.leader.call(memory.write_page), target.pidfd()
+    tracing.kill_and_hold(child.leader, target, pidfd)
+    assert child.leader.call(memory.look, target.pid, page) == "kept"
+    memory.release(pidfd)
+    assert child.leader.call(memory.look, target.pid, page) == "gone"
+
+
+@needs(features_tracing.TRACING)
+def test_released_process_can_be_released_again(child: ThreadGroup, target: ThreadGroup) -> None:
+    """As long as a killed process has not ended the call is done, also when nothing is left to do.
+
+    Beyond the C suite.
+    """
+    pidfd = target.pidfd()
+    tracing.kill_and_hold(child.leader, target, pidfd)
+    memory.release(pidfd)
+    memory.release(pidfd)
+    tracing.resume(child.leader, target.leader)
+    target.await_end()
+    with refused(errno.ESRCH):
+        memory.release(pidfd)
+
+
+@needs(features_tracing.TRACING)
+def test_memory_is_kept_for_a_living_process_that_shares_it(
+    child: ThreadGroup, target: ThreadGroup, sharer: Pidfd
+) -> None:
+    """While another process that nobody has killed is in the same memory, it is EINVAL.
+
+    Beyond the C suite.
+    """
+    page, pidfd = target.leader.call(memory.write_page), target.pidfd()
+    tracing.kill_and_hold(child.leader, target, pidfd)
+    with refused(errno.EINVAL):
+        memory.release(pidfd)
+    assert child.leader.call(memory.look, target.pid, page) == "kept"
+    sharer.send_signal(SIGKILL)
+    Watcher(sharer).assert_notified(PollEvent.IN)
+    memory.release(pidfd)
+    assert child.leader.call(memory.look, target.pid, page) == "gone"
 
 
 @pytest.mark.parametrize("end", ["zombie", "reaped"])

@@ -8,9 +8,10 @@ import pytest
 
 from helpers import features, features_limits, limits, memory
 from helpers.deadline import wait_until
+from helpers.expect import answer
 from helpers.gating import needs
 from helpers.process import spawn
-from helpers.sentinels import TAKEN, Sentinel, answer
+from helpers.sentinels import TAKEN, Sentinel
 from helpers.syscalls import pidfd_send_signal, process_mrelease
 from helpers.uapi import CloneFlag
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from helpers import features, kernel
+from helpers.expect import answer
 from helpers.gating import needs
 from helpers.sentinels import (
     NUMBER_MOVED,
     TAKEN,
     TAKERS,
     Sentinel,
-    answer,
     answers,
     answers_to_caller,
     numbers_beside,

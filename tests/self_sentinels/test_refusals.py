@@ -8,9 +8,10 @@ import pytest
 
 from helpers import descriptor_calls as calls
 from helpers import features, features_getfd, features_namespaces
+from helpers.expect import answer
 from helpers.gating import needs
 from helpers.pidfd import Pidfd
-from helpers.sentinels import Call, Sentinel, answer, answers_to_caller
+from helpers.sentinels import Call, Sentinel, answers_to_caller
 from helpers.syscalls import poll
 from helpers.uapi import PollEvent
 

@@ -87,6 +87,25 @@ def test_a_signal_is_for_the_scope_of_the_flag_or_else_of_the_pidfd(
     assert keepers(subthread) == {keeper}
 
 
+@pytest.mark.parametrize(
+    ("kind", "flags"),
+    [("leader", NONE), ("leader", THREAD), ("process", THREAD), ("/proc directory", THREAD)],
+)
+def test_sigkill_for_a_leader_that_has_exited_harms_nobody(
+    kind: str, flags: SignalFlag, subthread: Thread
+) -> None:
+    """For that thread alone it is done, and comes to nothing; for the group it ends the others.
+
+    Beyond the C suite.
+    """
+    group, held = subthread.group, open_kind(kind, subthread)
+    group.leader.exit()
+    signals.send_scoped(held, SIGKILL, flags)
+    assert subthread.call(os.getpid) == group.pid
+    signals.send_scoped(held, SIGKILL, THREAD_GROUP)
+    assert group.reap() == Killed(SIGKILL)
+
+
 @pytest.mark.parametrize("kind", ["process", "leader", "/proc directory"])
 def test_a_process_group_is_signalled_through_its_leader(
     kind: str, subthread: Thread, spawn: Callable[..., ThreadGroup]

@@ -125,3 +125,8 @@ def autokill_needs_a_right(real: Real, fd: int) -> None:
     if pidfds.target(fd) > 0 and pidfds.unprivileged():
         os.dup(fd)  # so that it is not the last
     real(fd)
+
+
+@breaks("ptrace")
+def autoreap_in_spite_of_a_tracer(real: Real, request: int, tid: int, data: int = 0) -> None:
+    """A child that is traced is the tracer's to reap first."""

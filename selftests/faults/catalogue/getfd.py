@@ -102,3 +102,11 @@ def ended_process_is_said_to_lack_the_descriptor() -> None:
 def full_table_is_another_error() -> None:
     """Where the caller's table is full it gets EMFILE."""
     boundary.swap_errno(_CALL, EMFILE, EBADF)
+
+
+@breaks(_CALL)
+def getfd_goes_by_the_effective_user(real: Real, pidfd: int, number: int, flags: int = 0) -> int:
+    """The real user decides whose descriptors may be copied."""
+    if os.getuid() != os.geteuid():
+        return boundary.null() if pidfds.is_of_user(pidfd, os.geteuid()) else boundary.fail(EPERM)
+    return int(real(pidfd, number, flags))

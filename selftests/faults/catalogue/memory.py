@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from selftests.faults import boundary
+import os
+
+from selftests.faults import boundary, pidfds
 from selftests.faults.boundary import EACCES, EBADF, EINVAL, EPERM, ESRCH, Real
 from selftests.faults.registry import breaks, fault
 
@@ -83,9 +85,44 @@ def dying_keep_their_memory(real: Real, pidfd: int, flags: int = 0) -> None:
     boundary.fail(EINVAL)
 
 
+@breaks(_RELEASE)
+def release_leaves_the_memory(real: Real, pidfd: int, flags: int = 0) -> None:
+    """What a killed process has written is gone when the call is done."""
+
+
+@fault()
+def shared_memory_is_released() -> None:
+    """Memory that a living process shares is kept."""
+    boundary.accept(_RELEASE, EINVAL)
+
+
+@fault()
+def memory_is_released_once() -> None:
+    """The call is done for every killed process that has not ended."""
+    released: list[int] = []
+
+    def broken(real: Real, pidfd: int, flags: int = 0) -> None:
+        if pidfd in released:
+            boundary.fail(EINVAL)
+        real(pidfd, flags)
+        released.append(pidfd)
+
+    boundary.wrap(_RELEASE, broken)
+
+
 @breaks("process_madvise_at")
 def ranges_out_of_reach_are_none(
     real: Real, pidfd: int, vector: int, count: int, advice: int
 ) -> int:
     """The vector of ranges is read as a whole, before anything is advised."""
     return 0
+
+
+@breaks(_ADVISE)
+def advice_goes_by_the_real_user(
+    real: Real, pidfd: int, address: int, length: int, advice: int, flags: int = 0
+) -> int:
+    """The user for files decides whose memory may be advised."""
+    if os.getuid() != os.geteuid():
+        boundary.fail(EPERM if pidfds.is_of_user(pidfd, os.getuid()) else EACCES)
+    return int(real(pidfd, address, length, advice, flags))

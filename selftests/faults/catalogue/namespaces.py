@@ -167,3 +167,24 @@ def setns_enters_the_dead() -> None:
 def ended_process_is_invalid_to_enter() -> None:
     """From its end on a process that cannot be entered is not found, and not invalid."""
     boundary.swap_errno("setns", ESRCH, EINVAL)
+
+
+@fault()
+def namespaces_are_shown_to_the_real_user() -> None:
+    """The user for files decides whose namespaces are shown."""
+
+    def answer(real: Real, fd: int, kind: Kind, argument: int | None) -> int:
+        if os.getuid() != os.geteuid():
+            mine = pidfds.is_of_user(fd, os.getuid())
+            return _namespace_of("self", kind) if mine else boundary.fail(EACCES)
+        return int(real(fd, _number(kind), argument))
+
+    _instead(answer)
+
+
+@breaks("setns")
+def setns_goes_by_the_effective_user(real: Real, fd: int, kinds: int) -> None:
+    """The real user decides whose namespaces may be entered."""
+    if os.getuid() != os.geteuid() and pidfds.target(fd):
+        boundary.fail(EINVAL if pidfds.is_of_user(fd, os.geteuid()) else EPERM)
+    real(fd, kinds)

@@ -254,3 +254,13 @@ def signals_go_by_the_effective_user(
     if target > 0 and os.geteuid() not in (0, procfs.ids(target)[0].effective):
         boundary.fail(EPERM)
     real(fd, number, info, flags)
+
+
+@breaks(_CALL, kills=True)
+def sigkill_for_an_exited_thread_ends_its_group(
+    real: Real, fd: int, number: int, info: Info = None, flags: int = 0
+) -> None:
+    """SIGKILL for one thread that has exited harms nobody."""
+    if number == signal.SIGKILL and procfs.task_state(pidfds.leader_of(fd)) == "Z":
+        flags = SignalFlag.THREAD_GROUP
+    real(fd, number, info, flags)
