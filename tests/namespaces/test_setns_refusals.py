@@ -166,3 +166,20 @@ def test_sharer_of_a_root_directory_cannot_change_mounts(
     assert namespaces.of(sharer.pid) == before
     sharer.leader.call(namespaces.unshare, CloneFlag.FS)
     sharer.leader.call(namespaces.enter, target.pidfd(), flags)
+
+
+@needs(features.PID_NAMESPACE, features_namespaces.KIND[namespaces.UTS])
+def test_namespaces_are_entered_all_or_none(spawn: Callable[..., ThreadGroup]) -> None:
+    """Where one of several cannot be entered the caller stays in all that he was in.
+
+    No way leads up from a pid namespace: EINVAL, as pid_namespaces(7) has it. Beyond the C suite.
+    """
+    family = spawn(CloneFlag.NEWUSER | CloneFlag.NEWPID, "family")
+    above = family.leader.fork(CloneFlag.NEWUTS, role="above")
+    mover = family.leader.fork(CloneFlag.NEWPID, role="mover")
+    before = namespaces.of(mover.pid)
+    with refused(errno.EINVAL):
+        mover.leader.call(namespaces.enter, above.pidfd(), CloneFlag.NEWUTS | CloneFlag.NEWPID)
+    assert namespaces.of(mover.pid) == before
+    mover.leader.call(namespaces.enter, above.pidfd(), CloneFlag.NEWUTS)
+    assert namespaces.of(mover.pid)["uts"] == namespaces.of(above.pid)["uts"]

@@ -167,3 +167,31 @@ def setns_enters_the_dead() -> None:
 def ended_process_is_invalid_to_enter() -> None:
     """From its end on a process that cannot be entered is not found, and not invalid."""
     boundary.swap_errno("setns", ESRCH, EINVAL)
+
+
+@breaks("setns")
+def setns_keeps_the_working_directory(real: Real, fd: int, kinds: int) -> None:
+    """Who enters a mount namespace stands in its root."""
+    here = os.open(".", os.O_PATH | os.O_CLOEXEC)
+    real(fd, kinds)
+    os.fchdir(here)
+    os.close(here)
+
+
+@breaks("setns")
+def setns_enters_the_namespaces_of_the_leader(real: Real, fd: int, kinds: int) -> None:
+    """A pidfd of a thread leads to the namespaces of that thread."""
+    leader = pidfds.leader_of(fd)
+    real(os.pidfd_open(leader) if leader else fd, kinds)
+
+
+@fault()
+def namespaces_are_entered_one_by_one() -> None:
+    """Namespaces are entered all or none."""
+
+    def halfway(real: Real, fd: int, kinds: int) -> None:
+        if kinds & CloneFlag.NEWUTS:
+            real(fd, CloneFlag.NEWUTS)
+        boundary.fail(EINVAL)
+
+    boundary.instead_of_errno("setns", EINVAL, halfway)
