@@ -161,6 +161,12 @@ def _probe_advice() -> Verdict:
     return _judge(error, "process_madvise(MADV_COLD) of a child", (errno.ENOSYS,))
 
 
+def _probe_own_advice() -> Verdict:
+    with Pidfd.open(os.getpid()) as pidfd:
+        error = _errno(lambda: memory.drop_first_page_by(pidfd))
+    return _judge(error, "process_madvise(MADV_DONTNEED) of oneself", (errno.EINVAL, errno.ENOSYS))
+
+
 OTHER_USER = 65534
 KERNEL_THREAD = 2
 """``kthreadd``, the parent of all kernel threads, where the first pid namespace is ours."""
@@ -184,4 +190,11 @@ FOREIGN_PROCESS = Feature("a process of another user", Version(2, 6), _probe_for
 FIRST_KERNEL_THREAD = Feature("a kernel thread in sight", Version(2, 6), _probe_kernel_thread)
 ADVICE = Feature(
     "process_madvise(2) of another process", Version(5, 10), _probe_advice, ("ADVISE_SYSCALLS",)
+)
+OWN_ADVICE = Feature(
+    "every advice by a pidfd of oneself",
+    Version(6, 13),
+    _probe_own_advice,
+    ("ADVISE_SYSCALLS",),
+    rule=True,
 )

@@ -6,9 +6,10 @@ import errno
 
 import pytest
 
-from helpers import features, features_targets, memory, syscalls, targets
+from helpers import features, features_process, features_targets, memory, syscalls, targets
 from helpers.expect import refused
 from helpers.gating import needs
+from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.sentinels import answer
 from helpers.targets import NotAPidfd
@@ -70,6 +71,16 @@ def test_ended_process_has_nothing_to_release(child: ThreadGroup, end: str) -> N
         child.reap()
     with refused(errno.ESRCH):
         memory.release(pidfd)
+
+
+@needs(features_process.FIRST_KERNEL_THREAD)
+def test_kernel_thread_has_nothing_to_release() -> None:
+    """A kernel thread has no memory of its own: ESRCH.
+
+    Beyond the C suite.
+    """
+    with refused(errno.ESRCH):
+        memory.release(Pidfd.open(features_process.KERNEL_THREAD))
 
 
 @needs(features.PIDFD_THREAD)

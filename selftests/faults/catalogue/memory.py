@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+
 from selftests.faults import boundary
 from selftests.faults.boundary import EACCES, EBADF, EINVAL, EPERM, ESRCH, Real
 from selftests.faults.registry import breaks, fault
@@ -89,3 +91,23 @@ def ranges_out_of_reach_are_none(
 ) -> int:
     """The vector of ranges is read as a whole, before anything is advised."""
     return 0
+
+
+@fault()
+def destroying_advice_refused_to_oneself() -> None:
+    """Every advice is taken for oneself."""
+
+    def refused(
+        real: Real, pidfd: int, address: int, length: int, advice: int, flags: int = 0
+    ) -> int:
+        return boundary.fail(EINVAL) if advice == mmap.MADV_DONTNEED else length
+
+    boundary.wrap(_ADVISE, refused)
+
+
+@breaks("process_madvise_ranges")
+def ranges_behind_one_that_is_refused_are_advised(
+    real: Real, pidfd: int, ranges: list[tuple[int, int]], advice: int
+) -> int:
+    """Ranges are advised in turn, until one is refused."""
+    return sum(length for _, length in ranges)
