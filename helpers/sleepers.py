@@ -8,6 +8,7 @@ from helpers import procfs, syscalls
 from helpers.deadline import Deadline, wait_until
 from helpers.pidfd import Pidfd
 from helpers.thread import Order, Thread
+from helpers.uapi import P_PIDFD
 
 
 def begin_poll(poller: Thread, pidfd: Pidfd) -> Order:
@@ -20,6 +21,15 @@ def begin_waitid(waiter: Thread, pidfd: Pidfd, options: int) -> Order:
     """Let `waiter` wait for a child; return when it is asleep in the call, or has its answer."""
     order = waiter.begin(Pidfd.waitid, pidfd, options)
     return _asleep(waiter, order, syscalls.SLEEPING_IN_WAITID)
+
+
+def begin_waitid_without(waiter: Thread, closer: Thread, pid: int) -> Order:
+    """Let `waiter` fall asleep over its child `pid`, by a pidfd that `closer` closes then."""
+    number = waiter.call(syscalls.pidfd_open, pid)
+    order = waiter.begin(syscalls.waitid, P_PIDFD, number, os.WEXITED)
+    _asleep(waiter, order, syscalls.SLEEPING_IN_WAITID)
+    closer.call(os.close, number)
+    return order
 
 
 def waitid_at_once(waiter: Thread, pidfd: Pidfd, options: int) -> os.waitid_result | None:

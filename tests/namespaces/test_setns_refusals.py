@@ -7,11 +7,20 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features, features_namespaces, features_targets, namespaces, rights, targets
+from helpers import (
+    features,
+    features_namespaces,
+    features_process,
+    features_targets,
+    namespaces,
+    rights,
+    targets,
+)
 from helpers.endings import LEADER_ENDS, end_leader
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
+from helpers.rights import Obstacle
 from helpers.targets import NotAPidfd
 from helpers.uapi import CloneFlag
 
@@ -66,6 +75,18 @@ def test_ended_process_has_nothing_to_enter(
     with refused(errno.ESRCH):
         mover.leader.call(namespaces.enter, pidfd, flags)
     assert namespaces.of(mover.pid) == before
+
+
+@needs(features_process.USER_CHANGE, features_namespaces.KIND[namespaces.UTS])
+def test_zombie_is_no_less_guarded() -> None:
+    """Who may not look into a process is not told that it has ended: EPERM.
+
+    Beyond the C suite.
+    """
+    caller, target, pidfd = rights.scene(Obstacle.OTHER_USER)
+    target.leader.exit_group()
+    with refused(errno.EPERM):
+        caller.leader.call(namespaces.enter, pidfd, CloneFlag.NEWUTS)
 
 
 @pytest.mark.parametrize("attempt", range(3))
