@@ -91,6 +91,23 @@ def process_without_address() -> None:
         _live(maker, None)
 
 
+def process_into_no_cgroup(
+    flags: CloneFlag = CloneFlag.PIDFD, exit_signal: int = signal.SIGCHLD
+) -> None:
+    """Ask ``clone3`` for a process in a cgroup, and give a descriptor that is of none."""
+    maker = os.getpid()
+    slot = ctypes.c_int(-1)
+    number = os.memfd_create("no cgroup")
+    try:
+        args = CloneArgs(flags=flags | CloneFlag.INTO_CGROUP, exit_signal=exit_signal)
+        args.pidfd, args.cgroup = ctypes.addressof(slot), number
+        pid = syscalls_clone.clone3(args)
+    finally:
+        os.close(number)
+    if pid == 0:
+        _live(maker, None)
+
+
 def process_in_full_table(call: Call) -> Made:
     """Ask for a process and its pidfd when no descriptor is free."""
     used = max(map(int, os.listdir("/proc/self/fd"))) + 1

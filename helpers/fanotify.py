@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import struct
 from typing import NamedTuple
 
+from helpers import getfd
 from helpers.descriptor import Descriptor
 from helpers.pidfd import Pidfd
 from helpers.syscalls import _check, _libc
+from helpers.syscalls_access import fanotify_init, mprotect, read
 from helpers.uapi import AT_FDCWD
 
 # include/uapi/linux/fanotify.h
@@ -19,12 +22,21 @@ FAN_REPORT_PIDFD = 0x80
 """Since v5.15."""
 FAN_REPORT_TID = 0x100
 """Together with pidfds since v7.2."""
+FAN_REPORT_FID = 0x200
+"""Events bring file handles in place of descriptors."""
+FAN_REPORT_FD_ERROR = 0x2000
+"""Since v6.13."""
 FAN_NOPIDFD = -1
+FAN_EPIDFD = -2
 _FAN_OPEN = 0x20
 _FAN_MARK_ADD = 0x01
 _INFO_TYPE_PIDFD = 4
 
+_PROT_NONE = 0
+
+METADATA_SIZE = 24
 _METADATA = struct.Struct("=IBBHQii")
+assert _METADATA.size == METADATA_SIZE
 _INFO = struct.Struct("=BBHi")
 
 
@@ -39,10 +51,14 @@ class Group(Descriptor):
     """Listens to the opening of one file."""
 
     @classmethod
+    def new(cls, flags: int) -> Group:
+        """``fanotify_init(2)``; it listens to nothing so far."""
+        return cls(fanotify_init(flags | FAN_CLOEXEC | FAN_NONBLOCK, os.O_RDONLY), "group")
+
+    @classmethod
     def listen(cls, path: str, flags: int = 0) -> Group:
-        """``fanotify_init(2)`` with pidfds, and `flags`, for whoever opens `path`."""
-        flags |= FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_PIDFD
-        group = cls(_check(int(_libc.fanotify_init(ctypes.c_uint(flags), os.O_RDONLY))), "group")
+        """One with pidfds, and `flags`, for whoever opens `path`."""
+        group = cls.new(flags | FAN_REPORT_PIDFD)
         words = (ctypes.c_uint(_FAN_MARK_ADD), ctypes.c_uint64(_FAN_OPEN), AT_FDCWD)
         name = ctypes.c_char_p(os.fsencode(path))
         _check(int(_libc.fanotify_mark(ctypes.c_int(group.fileno()), *words, name)))
@@ -50,14 +66,39 @@ class Group(Descriptor):
 
     def take(self) -> Event:
         """The one event that is there."""
-        data = os.read(self.fileno(), 4096)
-        length, _, _, size, _, opened, pid = _METADATA.unpack_from(data)
-        kind, _, _, number = _INFO.unpack_from(data, size)
-        if opened >= 0:
-            os.close(opened)
-        assert (length, kind) == (len(data), _INFO_TYPE_PIDFD), f"one event was due, not {data!r}"
+        pid, number = self.take_numbers()
         assert number >= 0 or number == FAN_NOPIDFD, f"{number} in place of a pidfd"
         return Event(pid, Pidfd(number, "causer's", pid) if number >= 0 else None)
+
+    def take_numbers(self) -> tuple[int, int]:
+        """Of the one event that is there: the pid, and the pidfd or what stands in its place."""
+        data = os.read(self.fileno(), 4096)
+        length, _, _, at, _, opened, pid = _METADATA.unpack_from(data)
+        if opened >= 0:
+            os.close(opened)
+        assert length == len(data), f"one event was due, not {data!r}"
+        while data[at] != _INFO_TYPE_PIDFD:  # records of other kinds come first
+            at += int(_INFO.unpack_from(data, at)[2])
+        return pid, _INFO.unpack_from(data, at)[3]
+
+    def take_to(self, room: int) -> None:
+        """Read where only the first `room` bytes of the buffer can be written."""
+        size = mmap.PAGESIZE
+        pages = mmap.mmap(-1, 2 * size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        first = ctypes.c_char.from_buffer(pages)
+        end = ctypes.addressof(first) + size
+        try:
+            mprotect(end, size, _PROT_NONE)
+            read(self.fileno(), end - room, size)
+        finally:
+            del first  # or the mapping cannot be closed
+            pages.close()
+
+
+def take_in_full_table(group: Group) -> tuple[int, int]:
+    """`Group.take_numbers` when the caller may not have one descriptor more."""
+    getfd.fill_table()
+    return group.take_numbers()
 
 
 def touch(path: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 
-from helpers.fanotify import FAN_REPORT_TID, Group
+from helpers.fanotify import FAN_REPORT_FD_ERROR, FAN_REPORT_FID, FAN_REPORT_TID, Group
 from helpers.features import Feature, Forbidden, Verdict, _errno, _judge
 from helpers.kernel import Version
 
@@ -17,7 +18,33 @@ def _probe(flags: int = 0) -> Verdict:
     return _judge(error, "fanotify_init(FAN_REPORT_PIDFD)", (errno.EINVAL, errno.ENOSYS))
 
 
+def _probe_handles() -> Verdict:
+    with tempfile.NamedTemporaryFile() as file:
+        error = _errno(lambda: Group.listen(file.name, FAN_REPORT_FID).close())
+    if error in (errno.ENODEV, errno.EOPNOTSUPP, errno.EXDEV):
+        return Forbidden(
+            f"fanotify_mark gives {errno.errorcode[error]}: "
+            "the file system of temporary files has no handles for it"
+        )
+    return _judge(error, "fanotify_mark with FAN_REPORT_FID", ())
+
+
+def _probe_unprivileged() -> Verdict:
+    error = _errno(lambda: Group.new(FAN_REPORT_FID).close())
+    return _judge(error, "fanotify_init(FAN_REPORT_FID)", (errno.EINVAL, errno.ENOSYS))
+
+
 PIDFDS = Feature("pidfds from fanotify", Version(5, 15), _probe, ("FANOTIFY",))
 THREAD_PIDFDS = Feature(
     "pidfds of threads from fanotify", Version(7, 2), lambda: _probe(FAN_REPORT_TID), ("FANOTIFY",)
+)
+HANDLES = Feature("file handles from fanotify", Version(5, 15), _probe_handles, ("FANOTIFY",))
+ERRORS = Feature(
+    "errors in place of descriptors from fanotify",
+    Version(6, 13),
+    lambda: _probe(FAN_REPORT_FD_ERROR),
+    ("FANOTIFY",),
+)
+UNPRIVILEGED = Feature(
+    "fanotify groups without a privilege", Version(5, 13), _probe_unprivileged, ("FANOTIFY",)
 )

@@ -73,6 +73,16 @@ def _probe_clone3() -> Verdict:
     return _judge(error, "clone3 of nothing", (errno.ENOSYS,))
 
 
+def _probe_into_cgroup() -> Verdict:
+    maker = process.spawn(role="probe")
+    error = _errno(lambda: maker.leader.call(clone.process_into_no_cgroup))
+    if error == errno.EBADF:
+        return Present()
+    if not error:
+        return Absent("clone3(CLONE_INTO_CGROUP) is done with a descriptor that is of no cgroup")
+    return _judge(error, "clone3(CLONE_INTO_CGROUP)", (errno.EINVAL, errno.E2BIG, errno.ENOSYS))
+
+
 def _probe_thread() -> Verdict:
     maker = process.spawn(role="probe")
     error = _errno(lambda: maker.leader.call(clone.thread).pidfd.close())
@@ -162,6 +172,12 @@ def _probe_advice() -> Verdict:
     return _judge(error, "process_madvise(MADV_COLD) of a child", (errno.ENOSYS,))
 
 
+def _probe_own_advice() -> Verdict:
+    with Pidfd.open(os.getpid()) as pidfd:
+        error = _errno(lambda: memory.drop_first_page_by(pidfd))
+    return _judge(error, "process_madvise(MADV_DONTNEED) of oneself", (errno.EINVAL, errno.ENOSYS))
+
+
 OTHER_USER = 65534
 KERNEL_THREAD = 2
 """``kthreadd``, the parent of all kernel threads, where the first pid namespace is ours."""
@@ -174,6 +190,7 @@ NONBLOCK = Feature(
 WAIT = Feature("waitid(P_PIDFD)", Version(5, 4), _probe_wait)
 POLL_HUP = Feature("POLLHUP of a reaped process", Version(6, 9), _probe_hup, rule=True)
 CLONE3 = Feature("clone3(2)", Version(5, 3), _probe_clone3)
+INTO_CGROUP = Feature("CLONE_INTO_CGROUP", Version(5, 7), _probe_into_cgroup, ("CGROUPS",))
 CLONE_THREAD_PIDFD = Feature("CLONE_PIDFD with CLONE_THREAD", Version(6, 9), _probe_thread)
 PID_NAMESPACE = Feature("pid namespaces", Version(3, 8), _probe_namespace, ("PID_NS",))
 SET_TID = Feature("clone3(2) with set_tid", Version(5, 5), _probe_set_tid, ("PID_NS",))
@@ -185,4 +202,11 @@ FOREIGN_PROCESS = Feature("a process of another user", Version(2, 6), _probe_for
 FIRST_KERNEL_THREAD = Feature("a kernel thread in sight", Version(2, 6), _probe_kernel_thread)
 ADVICE = Feature(
     "process_madvise(2) of another process", Version(5, 10), _probe_advice, ("ADVISE_SYSCALLS",)
+)
+OWN_ADVICE = Feature(
+    "every advice by a pidfd of oneself",
+    Version(6, 13),
+    _probe_own_advice,
+    ("ADVISE_SYSCALLS",),
+    rule=True,
 )

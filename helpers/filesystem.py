@@ -19,6 +19,7 @@ from helpers.uapi_files import (
     FS_IOC_GETVERSION,
     MAX_HANDLE_SZ,
     MOVE_MOUNT_EMPTY_PATHS,
+    MS_BIND,
     MS_PRIVATE,
     MS_REC,
     OPEN_TREE_CLOEXEC,
@@ -133,6 +134,12 @@ def _number(target: Descriptor | int) -> int:
 def isolate_mounts() -> None:
     """Cut the caller's mount namespace off from all others, in both directions."""
     syscalls.mount("none", "/", "none", MS_REC | MS_PRIVATE)
+
+
+def cover(place: str, directory: str) -> None:
+    """Mount a directory over another, for those in the caller's mount namespace alone."""
+    isolate_mounts()
+    syscalls.mount(directory, place, "none", MS_BIND)
 
 
 def clone_mount(descriptor: Descriptor) -> Descriptor:

@@ -44,6 +44,23 @@ class Page(NamedTuple):
     length: int
 
 
+NOWHERE = Page(0, mmap.PAGESIZE)
+"""A range that nobody has mapped."""
+
+FOR_ONESELF = {
+    "MADV_DONTNEED": mmap.MADV_DONTNEED,
+    "MADV_FREE": mmap.MADV_FREE,
+    "MADV_REMOVE": mmap.MADV_REMOVE,
+    "MADV_DONTFORK": mmap.MADV_DONTFORK,
+    "MADV_WIPEONFORK": 18,
+    "MADV_POPULATE_READ": 22,
+    "MADV_POPULATE_WRITE": 23,
+    "MADV_DONTNEED_LOCKED": 24,
+    "MADV_GUARD_INSTALL": 102,
+    "MADV_GUARD_REMOVE": 103,
+}
+"""Advice that takes or changes memory; ``include/uapi/asm-generic/mman-common.h``."""
+
 _pages: list[mmap.mmap] = []
 
 
@@ -79,6 +96,12 @@ def look(pid: int, page: Page) -> str:
 def advise(descriptor: Descriptor, page: Page, advice: int, flags: int = 0) -> int:
     """``process_madvise(2)`` on a page of the process behind `descriptor`."""
     return syscalls.process_madvise(descriptor.fileno(), *page, advice, flags)
+
+
+def advise_ranges(descriptor: Descriptor, ranges: list[Page], advice: int) -> int:
+    """``process_madvise(2)`` on several ranges; gives the number of bytes advised."""
+    plain = [(it.address, it.length) for it in ranges]
+    return syscalls.process_madvise_ranges(descriptor.fileno(), plain, advice)
 
 
 def release(descriptor: Descriptor, flags: int = 0) -> None:

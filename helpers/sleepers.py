@@ -9,7 +9,7 @@ from helpers.deadline import Deadline, wait_until
 from helpers.info import Waited
 from helpers.pidfd import Pidfd
 from helpers.thread import Order, Thread
-from helpers.uapi import WaitOption
+from helpers.uapi import P_PIDFD, WaitOption
 
 
 def begin_poll(poller: Thread, pidfd: Pidfd) -> Order:
@@ -22,6 +22,15 @@ def begin_waitid(waiter: Thread, pidfd: Pidfd, options: int) -> Order:
     """Let `waiter` wait for a child; return when it is asleep in the call, or has its answer."""
     order = waiter.begin(Pidfd.waitid, pidfd, options)
     return _asleep(waiter, order, syscalls.SLEEPING_IN_WAITID)
+
+
+def begin_waitid_without(waiter: Thread, closer: Thread, pid: int) -> Order:
+    """Let `waiter` fall asleep over its child `pid`, by a pidfd that `closer` closes then."""
+    number = waiter.call(syscalls.pidfd_open, pid)
+    order = waiter.begin(syscalls.waitid, P_PIDFD, number, os.WEXITED)
+    _asleep(waiter, order, syscalls.SLEEPING_IN_WAITID)
+    closer.call(os.close, number)
+    return order
 
 
 def waitid_at_once(waiter: Thread, pidfd: Pidfd, options: int) -> os.waitid_result | None:

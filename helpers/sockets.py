@@ -10,12 +10,13 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
-from helpers import getfd, kernel, syscalls_access
+from helpers import fdinfo, getfd, kernel, syscalls_access
 from helpers.deadline import Deadline
 from helpers.descriptor import Descriptor
 from helpers.info import Outcome
 from helpers.pidfd import Pidfd
-from helpers.uapi import InfoMask
+from helpers.thread import Thread
+from helpers.uapi import InfoMask, PidfdFlag
 from helpers.words import errno_name
 
 # include/uapi/asm-generic/socket.h and include/linux/socket.h, v6.5.
@@ -111,6 +112,12 @@ class UnixSocket(Descriptor):
         """Send without ancillary data of our own."""
         self._socket.send(text, socket.MSG_NOSIGNAL)
 
+    def send_as(self, text: bytes, pid: int) -> None:
+        """Send, and name a process as the sender: ``SCM_CREDENTIALS``."""
+        ids = struct.pack("iII", pid, os.getuid(), os.getgid())
+        named = (socket.SOL_SOCKET, socket.SCM_CREDENTIALS, ids)
+        self._socket.sendmsg([text], [named], socket.MSG_NOSIGNAL)
+
     def ask_for_pidfds(self) -> None:
         """``SO_PASSPIDFD``: messages bring a pidfd of their sender."""
         self._socket.setsockopt(socket.SOL_SOCKET, SO_PASSPIDFD, 1)
@@ -187,6 +194,13 @@ def connect(address: bytes) -> None:
     UnixSocket.new().connect(address)
 
 
+def connect_and_send(address: bytes, text: bytes) -> None:
+    """Connect, and send at once, which needs no accept; stay so until the process ends."""
+    connection = UnixSocket.new()
+    connection.connect(address)
+    connection.send(text)
+
+
 def listen() -> bytes:
     """Listen until the process ends; gives the address."""
     return UnixSocket.listen().address
@@ -200,6 +214,33 @@ def end_of(peer: Callable[[], Pidfd]) -> Outcome | str | None:
         return errno_name(error.errno)
     with pidfd:
         return pidfd.info(InfoMask.EXIT).exit
+
+
+def by_sender(receiver: UnixSocket, length: int) -> list[tuple[str, bytes]]:
+    """A stream of `length` bytes by who sent them; what one sent in a row may come in pieces."""
+    found: list[tuple[str, bytes]] = []
+    while sum(len(text) for _, text in found) < length:
+        text, _, pidfd, _ = receiver.receive()
+        pid = fdinfo.shown(pidfd).pid if pidfd else ""
+        before = found.pop()[1] if found and found[-1][0] == pid else b""
+        found.append((pid, before + text))
+    return found
+
+
+def outcome_of_naming(
+    sender: Thread, sending: UnixSocket, named: int, receiver: UnixSocket
+) -> tuple[str, PidfdFlag] | str:
+    """Pid and scope of the pidfd that comes when `sender` names a task, or the errno of a refusal.
+
+    The scope is what pidfd_open(2) would need to be told.
+    """
+    try:
+        sender.call(UnixSocket.send_as, sending, b"named", named)
+        pidfd = receiver.receive().sender()
+    except OSError as error:
+        return errno_name(error.errno)
+    with pidfd:
+        return fdinfo.shown(pidfd).pid, PidfdFlag(pidfd.status_flags) & PidfdFlag.THREAD
 
 
 def told_of_the_dead(outcome: Outcome, since: tuple[int, int]) -> tuple[Outcome | str, ...]:

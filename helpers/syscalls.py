@@ -133,6 +133,12 @@ def process_madvise_at(pidfd: int, vector: int, count: int, advice: int) -> int:
     return syscall(NR_PROCESS_MADVISE, pidfd, vector, count, advice, 0)
 
 
+def process_madvise_ranges(pidfd: int, ranges: list[tuple[int, int]], advice: int) -> int:
+    """``process_madvise(2)`` for any number of ranges, each an address and a length."""
+    vector = (Iovec * len(ranges))(*[Iovec(*it) for it in ranges])
+    return process_madvise_at(pidfd, ctypes.addressof(vector), len(ranges), advice)
+
+
 def process_mrelease(pidfd: int, flags: int = 0) -> None:
     """``process_mrelease(2)``, v5.15."""
     syscall(NR_PROCESS_MRELEASE, pidfd, flags)

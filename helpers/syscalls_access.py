@@ -47,6 +47,17 @@ def mprotect(address: int, length: int, protection: int) -> None:
     _check(int(_libc.mprotect(*words)))
 
 
+def fanotify_init(flags: int, event_flags: int) -> int:
+    """``fanotify_init(2)``."""
+    return _check(int(_libc.fanotify_init(ctypes.c_uint(flags), ctypes.c_uint(event_flags))))
+
+
+def read(fd: int, address: int, length: int) -> int:
+    """``read(2)`` of up to `length` bytes to any `address`."""
+    where, room = ctypes.c_void_p(address), ctypes.c_size_t(length)
+    return _check(int(_libc.read(ctypes.c_int(fd), where, room)))
+
+
 def open_as_told(path: str, flags: int) -> int:
     """``open(2)`` with `flags` alone; the standard library's adds O_CLOEXEC."""
     return _check(int(_libc.open(ctypes.c_char_p(os.fsencode(path)), ctypes.c_int(flags))))

@@ -44,5 +44,6 @@ OPEN_TREE_CLOEXEC = os.O_CLOEXEC
 MOVE_MOUNT_EMPTY_PATHS = 0x4 | 0x40
 """Both the mount to move and the target are told by descriptors alone."""
 
+MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18

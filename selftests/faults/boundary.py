@@ -7,6 +7,7 @@ or ``"socket.getsockopt"`` where the suite goes by the standard library.
 from __future__ import annotations
 
 import errno
+import fcntl
 import functools
 import os
 import select
@@ -23,6 +24,7 @@ Broken = Callable[..., Any]
 
 _MODULES = (syscalls, syscalls_access, syscalls_clone)
 _PLACES: dict[str, Any] = {
+    "fcntl": fcntl,
     "os": os,
     "select": select,
     "signal": signal,

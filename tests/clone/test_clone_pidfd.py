@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import clone, features, features_files, features_process, procfs
+from helpers import clone, features, features_autoreap, features_files, features_process, procfs
+from helpers.autoreap import AUTOKILL
 from helpers.clone import Call
 from helpers.expect import refused
 from helpers.gating import needs
@@ -189,6 +190,26 @@ def test_a_pidfd_that_cannot_be_stored_makes_no_process(child: ThreadGroup) -> N
     """
     with refused(errno.EFAULT):
         child.leader.call(clone.process_without_address)
+    assert (procfs.children(child.pid), procfs.open_pidfds(child.pid)) == (set(), 0)
+
+
+@needs(features_process.INTO_CGROUP)
+@pytest.mark.parametrize(
+    ("flags", "exit_signal"),
+    [
+        pytest.param(CloneFlag.PIDFD, signal.SIGCHLD, id="plain"),
+        pytest.param(AUTOKILL, 0, id="autokill", marks=needs(features_autoreap.AUTOKILL)),
+    ],
+)
+def test_a_clone_that_fails_after_its_pidfd_was_made_leaves_none(
+    child: ThreadGroup, flags: CloneFlag, exit_signal: int
+) -> None:
+    """A cgroup that is none is found out last: EBADF; neither a process nor a pidfd is left.
+
+    From copy_process() in kernel/fork.c. Beyond the C suite.
+    """
+    with refused(errno.EBADF):
+        child.leader.call(clone.process_into_no_cgroup, flags, exit_signal)
     assert (procfs.children(child.pid), procfs.open_pidfds(child.pid)) == (set(), 0)
 
 

@@ -11,6 +11,8 @@ import pytest
 from helpers import (
     expect,
     features_getfd,
+    features_namespaces,
+    features_process,
     features_targets,
     getfd,
     rights,
@@ -21,6 +23,7 @@ from helpers.endings import end_leader
 from helpers.expect import moved, refused
 from helpers.gating import needs
 from helpers.parameters import SCOPES, UNLIKE_EQUALS
+from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.rights import Obstacle
 from helpers.targets import NotAPidfd
@@ -54,6 +57,28 @@ def test_process_that_becomes_dumpable_again_gives_its_descriptors() -> None:
         caller.leader.call(getfd.copy, pidfd, number)
     target.leader.call(rights.set_dumpable, 1)
     assert caller.leader.call(getfd.copy, pidfd, number).closes_on_exec
+
+
+@needs(features_process.USER_CHANGE)
+def test_zombie_is_no_less_guarded() -> None:
+    """Who may not look into a process is not told that it has ended: EPERM.
+
+    Beyond the C suite.
+    """
+    caller, target, pidfd = rights.scene(Obstacle.OTHER_USER)
+    target.leader.exit_group()
+    with refused(errno.EPERM):
+        caller.leader.call(getfd.copy, pidfd, 0)
+
+
+@needs(features_process.FIRST_KERNEL_THREAD, features_namespaces.FOREIGN)
+def test_kernel_thread_has_no_descriptors() -> None:
+    """Of a kernel thread who may trace it gets none: EBADF.
+
+    Beyond the C suite.
+    """
+    with refused(errno.EBADF):
+        getfd.copy(Pidfd.open(features_process.KERNEL_THREAD), 0)
 
 
 def test_descriptor_that_the_process_has_not_is_unknown(child: ThreadGroup) -> None:

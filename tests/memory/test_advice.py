@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import mmap
+from collections.abc import Callable
 
 import pytest
 
@@ -21,6 +22,7 @@ from helpers.expect import refused
 from helpers.gating import needs
 from helpers.memory import Page
 from helpers.parameters import UNLIKE_EQUALS
+from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.rights import NICE, Obstacle
 from helpers.syscalls_access import drop_capabilities
@@ -64,15 +66,61 @@ def test_hint_is_taken_for_another_process(
 
 @needs(features_process.ADVICE)
 @SCOPES
-def test_advice_that_destroys_is_for_oneself_alone(child: ThreadGroup, scope: PidfdFlag) -> None:
-    """MADV_DONTNEED by a pidfd of another process is EINVAL, and drops nothing.
+@pytest.mark.parametrize("advice", memory.FOR_ONESELF)
+def test_advice_that_destroys_is_for_oneself_alone(
+    child: ThreadGroup, scope: PidfdFlag, advice: str
+) -> None:
+    """What takes or changes memory is EINVAL by a pidfd of another process, and drops nothing.
 
     Beyond the C suite.
     """
     page = child.leader.call(memory.write_page)
     with refused(errno.EINVAL):
-        memory.advise(child.pidfd(scope), page, mmap.MADV_DONTNEED)
+        memory.advise(child.pidfd(scope), page, memory.FOR_ONESELF[advice])
     assert child.leader.call(memory.is_as_written)
+
+
+@needs(features_process.OWN_ADVICE)
+@SCOPES
+def test_pidfd_of_oneself_takes_advice_that_destroys(child: ThreadGroup, scope: PidfdFlag) -> None:
+    """By a pidfd of the caller MADV_DONTNEED drops what it names and no more.
+
+    Every advice for oneself is taken since v6.13. Beyond the C suite, which goes by PIDFD_SELF.
+    """
+    found = child.leader.call(memory.drop_first_page_by, child.pidfd(scope))
+    assert found == ["dropped", "kept"]
+
+
+@needs(features_process.ADVICE)
+def test_ranges_are_advised_in_turn_until_one_is_refused(child: ThreadGroup) -> None:
+    """The sum of the lengths comes back, or of those before the first that cannot be advised.
+
+    From process_madvise(2). Beyond the C suite.
+    """
+    one, other = (child.leader.call(memory.write_page) for _ in range(2))
+    vectors: list[list[Page]] = [[one, other], [one, memory.NOWHERE, other], []]
+    found = [memory.advise_ranges(child.pidfd(), ranges, MADV_COLD) for ranges in vectors]
+    assert found == [one.length + other.length, one.length, 0]
+
+
+@needs(features_process.ADVICE)
+@pytest.mark.parametrize(
+    ("move", "error"),
+    [
+        pytest.param(lambda page: memory.NOWHERE, errno.ENOMEM, id="not mapped"),
+        pytest.param(lambda page: Page(page.address + 1, 1), errno.EINVAL, id="not aligned"),
+    ],
+)
+def test_first_range_that_is_refused_tells_why(
+    child: ThreadGroup, move: Callable[[Page], Page], error: int
+) -> None:
+    """ENOMEM for a range that is not mapped, EINVAL for one that begins in the middle of a page.
+
+    From process_madvise(2) and madvise(2). Beyond the C suite.
+    """
+    page = child.leader.call(memory.write_page)
+    with refused(error):
+        memory.advise_ranges(child.pidfd(), [move(page), page], MADV_COLD)
 
 
 @needs(features_process.ADVICE)
@@ -111,6 +159,16 @@ def test_ended_process_has_no_memory(child: ThreadGroup, end: str) -> None:
     end_leader(child, end)
     with refused(errno.ESRCH):
         memory.advise(pidfd, page, MADV_COLD)
+
+
+@needs(features_process.FIRST_KERNEL_THREAD)
+def test_kernel_thread_has_no_memory() -> None:
+    """A kernel thread has none of its own to advise: ESRCH.
+
+    Beyond the C suite.
+    """
+    with refused(errno.ESRCH):
+        memory.advise(Pidfd.open(features_process.KERNEL_THREAD), memory.write_page(), MADV_COLD)
 
 
 @needs(features.PIDFD_THREAD)

@@ -11,6 +11,7 @@ import pytest
 
 from helpers import (
     features,
+    features_process,
     features_targets,
     features_tracing,
     memory,
@@ -149,6 +150,16 @@ def test_ended_process_has_nothing_to_release(child: ThreadGroup, end: str) -> N
         child.reap()
     with refused(errno.ESRCH):
         memory.release(pidfd)
+
+
+@needs(features_process.FIRST_KERNEL_THREAD)
+def test_kernel_thread_has_nothing_to_release() -> None:
+    """A kernel thread has no memory of its own: ESRCH.
+
+    Beyond the C suite.
+    """
+    with refused(errno.ESRCH):
+        memory.release(Pidfd.open(features_process.KERNEL_THREAD))
 
 
 @needs(features.PIDFD_THREAD)

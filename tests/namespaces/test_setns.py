@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from helpers import features_namespaces, namespaces
+from helpers import features, features_namespaces, filesystem, namespaces
 from helpers.descriptor import Descriptor
 from helpers.gating import needs
 from helpers.namespaces import Kind
 from helpers.process import ThreadGroup
-from helpers.uapi import CloneFlag
+from helpers.uapi import CloneFlag, PidfdFlag
 
 pytestmark = needs(features_namespaces.SETNS, features_namespaces.ISOLATION)
 
@@ -96,6 +98,55 @@ def test_pid_namespace_is_that_of_the_process_not_of_its_children(
     mover.leader.call(namespaces.enter, target.pidfd(), CloneFlag.NEWPID)
     follower = mover.leader.fork(role="follower")
     assert namespaces.of(follower.pid)["pid"] == namespaces.of(target.pid)["pid"]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(CloneFlag.NEWNS, id="mnt"),
+        pytest.param(
+            CloneFlag.NEWNS | CloneFlag.NEWUTS,
+            id="mnt and uts",
+            marks=needs(features_namespaces.KIND[namespaces.UTS]),
+        ),
+    ],
+)
+def test_mounts_are_seen_from_the_root_that_is_entered(
+    spawn: Callable[..., ThreadGroup], tmp_path: Path, flags: CloneFlag
+) -> None:
+    """Root and working directory become the root of the mount namespace of the process.
+
+    From setns(2) and commit_nsset() in kernel/nsproxy.c. Beyond the C suite.
+    """
+    (tmp_path / "over" / "inside").mkdir(parents=True)
+    (place := tmp_path / "place").mkdir()
+    family = spawn(CloneFlag.NEWUSER | CloneFlag.NEWNS, "family")
+    mover, target = family.leader.fork(role="mover"), family.leader.fork(flags, role="target")
+    target.leader.call(filesystem.cover, f"{place}", f"{tmp_path / 'over'}")
+    mover.leader.call(os.chdir, f"{place}")
+    assert mover.leader.call(os.listdir, f"{place}") == []
+    mover.leader.call(namespaces.enter, target.pidfd(), flags)
+    seen = mover.leader.call(os.listdir, f"{place}")
+    assert (mover.leader.call(os.getcwd), seen) == ("/", ["inside"])
+
+
+@needs(features.PIDFD_THREAD, features_namespaces.KIND[namespaces.UTS])
+def test_thread_pidfd_leads_to_the_namespace_of_that_thread(
+    spawn: Callable[..., ThreadGroup],
+) -> None:
+    """A thread may be in another namespace than its leader; each pidfd leads to its own task's.
+
+    Beyond the C suite.
+    """
+    child = spawn(CloneFlag.NEWUSER | CloneFlag.NEWUTS)
+    mover, thread = child.leader.fork(role="mover"), child.spawn_thread()
+    thread.call(namespaces.unshare, CloneFlag.NEWUTS)
+    found = []
+    for pidfd in (thread.pidfd(PidfdFlag.THREAD), child.pidfd()):
+        mover.leader.call(namespaces.enter, pidfd, CloneFlag.NEWUTS)
+        found.append(namespaces.of(mover.pid)["uts"])
+    assert found == [namespaces.of(child.pid, tid)["uts"] for tid in (thread.tid, child.pid)]
+    assert found[0] != found[1]
 
 
 @WAYS

@@ -7,11 +7,20 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features, features_namespaces, features_targets, namespaces, rights, targets
+from helpers import (
+    features,
+    features_namespaces,
+    features_process,
+    features_targets,
+    namespaces,
+    rights,
+    targets,
+)
 from helpers.endings import LEADER_ENDS, end_leader
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
+from helpers.rights import Obstacle
 from helpers.targets import NotAPidfd
 from helpers.uapi import CloneFlag
 
@@ -66,6 +75,18 @@ def test_ended_process_has_nothing_to_enter(
     with refused(errno.ESRCH):
         mover.leader.call(namespaces.enter, pidfd, flags)
     assert namespaces.of(mover.pid) == before
+
+
+@needs(features_process.USER_CHANGE, features_namespaces.KIND[namespaces.UTS])
+def test_zombie_is_no_less_guarded() -> None:
+    """Who may not look into a process is not told that it has ended: EPERM.
+
+    Beyond the C suite.
+    """
+    caller, target, pidfd = rights.scene(Obstacle.OTHER_USER)
+    target.leader.exit_group()
+    with refused(errno.EPERM):
+        caller.leader.call(namespaces.enter, pidfd, CloneFlag.NEWUTS)
 
 
 @pytest.mark.parametrize("attempt", range(3))
@@ -166,3 +187,20 @@ def test_sharer_of_a_root_directory_cannot_change_mounts(
     assert namespaces.of(sharer.pid) == before
     sharer.leader.call(namespaces.unshare, CloneFlag.FS)
     sharer.leader.call(namespaces.enter, target.pidfd(), flags)
+
+
+@needs(features.PID_NAMESPACE, features_namespaces.KIND[namespaces.UTS])
+def test_namespaces_are_entered_all_or_none(spawn: Callable[..., ThreadGroup]) -> None:
+    """Where one of several cannot be entered the caller stays in all that he was in.
+
+    No way leads up from a pid namespace: EINVAL, as pid_namespaces(7) has it. Beyond the C suite.
+    """
+    family = spawn(CloneFlag.NEWUSER | CloneFlag.NEWPID, "family")
+    above = family.leader.fork(CloneFlag.NEWUTS, role="above")
+    mover = family.leader.fork(CloneFlag.NEWPID, role="mover")
+    before = namespaces.of(mover.pid)
+    with refused(errno.EINVAL):
+        mover.leader.call(namespaces.enter, above.pidfd(), CloneFlag.NEWUTS | CloneFlag.NEWPID)
+    assert namespaces.of(mover.pid) == before
+    mover.leader.call(namespaces.enter, above.pidfd(), CloneFlag.NEWUTS)
+    assert namespaces.of(mover.pid)["uts"] == namespaces.of(above.pid)["uts"]

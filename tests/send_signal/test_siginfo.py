@@ -162,6 +162,25 @@ def test_a_siginfo_that_cannot_be_read_is_a_fault(target: ThreadGroup) -> None:
     assert procfs.pending_signals(target.pid) == (set(), set())
 
 
+def test_a_siginfo_is_looked_at_before_the_process(target: ThreadGroup) -> None:
+    """What is wrong with it is told of a reaped process too, to which a sound one is ESRCH.
+
+    Beyond the C suite.
+    """
+    pidfd = target.pidfd()
+    target.kill()
+    target.reap()
+    for error, info in (
+        (errno.EINVAL, SigInfo(SIGUSR2)),
+        (errno.EPERM, SigInfo(SIGUSR1, SI_KERNEL)),
+        (errno.ESRCH, SigInfo(SIGUSR1)),
+    ):
+        with refused(error):
+            signals.queue(pidfd, info, number=SIGUSR1)
+    with refused(errno.EFAULT):
+        signals.queue_from_nowhere(pidfd, SIGUSR1)
+
+
 @needs(features_process.PID_NAMESPACE)
 def test_a_sender_outside_the_receivers_pid_namespace_is_0() -> None:
     """The receiver has no number for the sender, so it is told 0.
@@ -173,6 +192,19 @@ def test_a_sender_outside_the_receivers_pid_namespace_is_0() -> None:
     first.pidfd().send_signal(SIGUSR1)
     found = first.leader.call(signals.take, SIGUSR1)
     assert (found.signo, found.code, found.pid) == (SIGUSR1, SI_USER, 0)
+
+
+@needs(features_process.PID_NAMESPACE)
+def test_nobody_names_himself_to_a_pid_namespace_below() -> None:
+    """Where the sender has no number a siginfo of his making tells 0 too, whatever it claims.
+
+    Beyond the C suite.
+    """
+    first, sent = features_process.pid_1(), SigInfo(SIGUSR1, SI_QUEUE, pid=1, value=777)
+    first.leader.call(signals.block, SIGUSR1)
+    signals.queue(first.pidfd(), sent)
+    found = first.leader.call(signals.take, SIGUSR1)
+    assert found._replace(uid=0) == sent._replace(pid=0)
 
 
 @needs(features.USER_NAMESPACE)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from helpers import fdinfo, features_sockets, procfs, sockets
+from helpers.deadline import Deadline
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.info import Exited
@@ -69,6 +70,28 @@ def test_other_sockets_do_not_take_the_option() -> None:
     """
     with refused(errno.EOPNOTSUPP):
         UnixSocket.new(socket.AF_INET).ask_for_pidfds()
+
+
+@needs(features_sockets.PASS_RESTRICTED, features_sockets.INET)
+def test_other_sockets_do_not_tell_of_the_option() -> None:
+    """A socket of a family that carries no pidfds does not say that it brings none: EOPNOTSUPP.
+
+    Beyond the C suite.
+    """
+    with refused(errno.EOPNOTSUPP):
+        assert UnixSocket.new(socket.AF_INET).brings_pidfds is None
+
+
+def test_connection_has_the_option_of_its_listener(child: ThreadGroup) -> None:
+    """A message that was sent before the connection is accepted brings its sender as well.
+
+    Beyond the C suite.
+    """
+    listener = UnixSocket.listen()
+    listener.ask_for_pidfds()
+    child.leader.call(sockets.connect_and_send, listener.address, b"early")
+    connection = listener.accept(Deadline(), "the child's connection")
+    assert fdinfo.shown(connection.receive().sender()).pid == f"{child.pid}"
 
 
 def test_subthread_that_sends_is_its_process(child: ThreadGroup) -> None:
@@ -182,6 +205,24 @@ def test_full_table_brings_no_pidfd(spawn: Callable[..., ThreadGroup], sent: Uni
     """
     with refused(errno.EMFILE):
         spawn(role="receiver").leader.call(sockets.receive_into_full_table, sent)
+
+
+def test_bytes_of_different_senders_come_apart(spawn: Callable[..., ThreadGroup]) -> None:
+    """A stream with SO_PASSPIDFD gives no two senders' bytes at once, so that each has its own.
+
+    Beyond the C suite.
+    """
+    ours, theirs = UnixSocket.pair()
+    ours.ask_for_pidfds()
+    first, second = spawn(role="first"), spawn(role="second")
+    first.leader.call(UnixSocket.send, theirs, b"AAA")
+    second.leader.call(UnixSocket.send, theirs, b"BBB")
+    first.leader.call(UnixSocket.send, theirs, b"CCC")
+    due = [
+        (f"{child.pid}", text)
+        for child, text in ((first, b"AAA"), (second, b"BBB"), (first, b"CCC"))
+    ]
+    assert sockets.by_sender(ours, 9) == due
 
 
 def test_pidfd_fits_into_its_exact_room(child: ThreadGroup, sent: UnixSocket) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features, features_process, sleepers
+from helpers import credentials, features, features_process, sleepers
 from helpers.expect import refused
 from helpers.gating import needs
-from helpers.info import Exited, Killed, Waited
+from helpers.info import Exited, Ids, Killed, Waited
 from helpers.parameters import SCOPES
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
@@ -281,3 +281,29 @@ def test_only_a_parent_waits(
     with Pidfd.open(pids[whose](), role=whose) as pidfd:
         with refused(errno.ECHILD):
             child.leader.call(Pidfd.waitid, pidfd, os.WEXITED | os.WNOHANG | WALL)
+
+
+def test_a_sleeping_wait_outlives_its_descriptor(child: ThreadGroup) -> None:
+    """Who waits has the process in hand: another thread's close of the pidfd changes nothing.
+
+    Beyond the C suite.
+    """
+    grandchild, closer = child.leader.fork(), child.spawn_thread()
+    order = sleepers.begin_waitid_without(child.leader, closer, grandchild.pid)
+    grandchild.kill(signal.SIGTERM)
+    result = order.result()
+    assert (result.si_pid, result.si_status) == (grandchild.pid, signal.SIGTERM)
+
+
+@needs(features.OTHER_IDS)
+def test_the_real_user_of_the_child_is_told(child: ThreadGroup) -> None:
+    """Of the user ids of a child that has several it is the real one.
+
+    Beyond the C suite.
+    """
+    pidfd, users = child.pidfd(), Ids(1, 0, 3, 4)
+    child.leader.call(credentials.take, users, Ids(5, 6, 7, 8))
+    child.leader.exit_group()
+    result = pidfd.waitid(os.WEXITED)
+    assert result is not None
+    assert (result.si_pid, result.si_uid) == (child.pid, users.real)

@@ -126,6 +126,17 @@ def refused_clone_leaves_a_process() -> None:
     boundary.instead_of_errno("clone3", errno.EFAULT, leave)
 
 
+@fault()
+def clone_that_fails_late_leaves_its_pidfd() -> None:
+    """A clone that fails after its pidfd was made takes it back."""
+
+    def leave(real: Real, args: CloneArgs) -> None:
+        syscalls.pidfd_open(os.getpid())
+        boundary.fail(errno.EBADF)
+
+    boundary.instead_of_errno("clone3", errno.EBADF, leave)
+
+
 def _without(flag: CloneFlag) -> None:
     boundary.wrap("fork_with_pidfd", lambda real, flags, number: real(flags & ~flag, number))
 

@@ -8,20 +8,21 @@ from collections.abc import Callable
 from typing import Any
 
 from selftests.faults import boundary, pidfds
-from selftests.faults.boundary import ESRCH, Real
-from selftests.faults.registry import fault
+from selftests.faults.boundary import EPERM, ESRCH, Real
+from selftests.faults.registry import breaks, fault
 
-# include/uapi/linux/fanotify.h: struct fanotify_event_metadata, and _event_info_pidfd behind it.
+# include/uapi/linux/fanotify.h: struct fanotify_event_metadata, which starts each event.
 _HEAD = struct.Struct("=IBBHQii")
-_VERSION, _PIDFD_AT = 3, _HEAD.size + 4
+_VERSION = 3
 
 
 def _edit_pidfd(change: Callable[[int], int]) -> None:
     def broken(real: Real, fd: int, size: int) -> Any:
         data = bytearray(real(fd, size))
-        if len(data) == _PIDFD_AT + 4 and _HEAD.unpack_from(data)[1] == _VERSION:
-            (number,) = struct.unpack_from("=i", data, _PIDFD_AT)
-            struct.pack_into("=i", data, _PIDFD_AT, change(number))
+        # The pidfd is what an event ends with.
+        if len(data) > _HEAD.size and _HEAD.unpack_from(data)[:2] == (len(data), _VERSION):
+            (number,) = struct.unpack_from("=i", data, len(data) - 4)
+            struct.pack_into("=i", data, len(data) - 4, change(number))
         return bytes(data)
 
     boundary.wrap("os.read", broken)
@@ -52,3 +53,31 @@ def reaped_causer_is_an_errno() -> None:
         return -ESRCH
 
     _edit_pidfd(change)
+
+
+@fault()
+def every_missing_pidfd_is_of_a_process_that_is_gone() -> None:
+    """Why there is no pidfd is told: the process is not to be found, or another error."""
+    _edit_pidfd(lambda fd: fd if fd >= 0 else -1)
+
+
+@fault()
+def process_above_is_told_by_its_pidfd() -> None:
+    """Who has no number in the reader's pid namespace has no pidfd either."""
+    _edit_pidfd(lambda fd: os.pidfd_open(os.getpid()) if fd == -1 else fd)
+
+
+@breaks("read")
+def event_that_is_not_stored_leaves_its_file_open(
+    real: Real, fd: int, address: int, length: int
+) -> int:
+    """An event that cannot be stored leaves no descriptor behind."""
+    leaked = os.dup(fd)
+    boundary.at_mend(lambda: os.close(leaked))
+    return int(real(fd, address, length))
+
+
+@fault()
+def pidfds_are_for_every_listener() -> None:
+    """A listener without a privilege gets no pidfds."""
+    boundary.accept("fanotify_init", EPERM, result=boundary.null)

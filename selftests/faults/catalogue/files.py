@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import itertools
 import os
+import signal
 import stat
 from collections.abc import Callable
 from typing import Any
@@ -183,3 +185,26 @@ def generation_goes_nowhere(real: Real, fd: int, request: int, argument: int | N
         if request != FS_IOC_GETVERSION:
             raise
         return 0
+
+
+@fault(kills=True)
+def f_setfl_sets_every_flag() -> None:
+    """F_SETFL leaves alone what the kernel keeps among the flags of a pidfd."""
+    asked: dict[int, int] = {}
+    kept = os.O_EXCL | os.O_TRUNC
+
+    def broken(real: Real, fd: int, command: int, argument: int = 0) -> Any:
+        if command == fcntl.F_SETFL and pidfds.target(fd):
+            asked[fd] = argument
+        found = real(fd, command, argument)
+        if command == fcntl.F_GETFL and fd in asked:
+            return found & ~kept | asked[fd] & kept
+        return found
+
+    def close(real: Real, fd: int) -> None:
+        if asked.pop(fd, 0) & os.O_TRUNC:
+            os.kill(pidfds.target(fd), signal.SIGKILL)
+        real(fd)
+
+    boundary.wrap("fcntl.fcntl", broken)
+    boundary.wrap("os.close", close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 
 from selftests.faults import boundary, pidfds
@@ -126,3 +127,23 @@ def advice_goes_by_the_real_user(
     if os.getuid() != os.geteuid():
         boundary.fail(EPERM if pidfds.is_of_user(pidfd, os.getuid()) else EACCES)
     return int(real(pidfd, address, length, advice, flags))
+
+
+@fault()
+def destroying_advice_refused_to_oneself() -> None:
+    """Every advice is taken for oneself."""
+
+    def refused(
+        real: Real, pidfd: int, address: int, length: int, advice: int, flags: int = 0
+    ) -> int:
+        return boundary.fail(EINVAL) if advice == mmap.MADV_DONTNEED else length
+
+    boundary.wrap(_ADVISE, refused)
+
+
+@breaks("process_madvise_ranges")
+def ranges_behind_one_that_is_refused_are_advised(
+    real: Real, pidfd: int, ranges: list[tuple[int, int]], advice: int
+) -> int:
+    """Ranges are advised in turn, until one is refused."""
+    return sum(length for _, length in ranges)

@@ -188,3 +188,31 @@ def setns_goes_by_the_effective_user(real: Real, fd: int, kinds: int) -> None:
     if os.getuid() != os.geteuid() and pidfds.target(fd):
         boundary.fail(EINVAL if pidfds.is_of_user(fd, os.geteuid()) else EPERM)
     real(fd, kinds)
+
+
+@breaks("setns")
+def setns_keeps_the_working_directory(real: Real, fd: int, kinds: int) -> None:
+    """Who enters a mount namespace stands in its root."""
+    here = os.open(".", os.O_PATH | os.O_CLOEXEC)
+    real(fd, kinds)
+    os.fchdir(here)
+    os.close(here)
+
+
+@breaks("setns")
+def setns_enters_the_namespaces_of_the_leader(real: Real, fd: int, kinds: int) -> None:
+    """A pidfd of a thread leads to the namespaces of that thread."""
+    leader = pidfds.leader_of(fd)
+    real(os.pidfd_open(leader) if leader else fd, kinds)
+
+
+@fault()
+def namespaces_are_entered_one_by_one() -> None:
+    """Namespaces are entered all or none."""
+
+    def halfway(real: Real, fd: int, kinds: int) -> None:
+        if kinds & CloneFlag.NEWUTS:
+            real(fd, CloneFlag.NEWUTS)
+        boundary.fail(EINVAL)
+
+    boundary.instead_of_errno("setns", EINVAL, halfway)

@@ -208,6 +208,15 @@ def value_of_the_siginfo_lost(
     real(fd, number, info, flags)
 
 
+@breaks("sigtimedwait")
+def claimed_sender_is_told(real: Real, number: int) -> Siginfo:
+    """A receiver that has no number for the sender is told 0, whatever the siginfo claims."""
+    info: Siginfo = real(number)
+    if info.code == SI_QUEUE:
+        info.pid = info.pid or 1
+    return info
+
+
 @breaks(_CALL)
 def siginfo_of_another_signal_taken(
     real: Real, fd: int, number: int, info: Info = None, flags: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -11,7 +12,7 @@ from typing import Any
 
 from helpers.sockets import ROOM_FOR_PIDFD, SCM_PIDFD, SO_PASSPIDFD, SO_PEERPIDFD
 from selftests.faults import boundary, pidfds
-from selftests.faults.boundary import EFAULT, EINVAL, Real
+from selftests.faults.boundary import EFAULT, EINVAL, EPERM, ESRCH, Real
 from selftests.faults.registry import breaks, fault
 
 _Found = tuple[bytes, list[Any], int, Any]
@@ -194,3 +195,51 @@ def pidfd_that_cannot_be_stored_is_leaked(real: Real, fd: int, control: int, roo
     leaked = os.dup(fd)
     boundary.at_mend(lambda: os.close(leaked))
     return bytes(real(fd, control, room))
+
+
+@breaks("socket.accept")
+def connection_brings_no_pidfds(real: Real, own: socket.socket) -> Any:
+    """A connection has SO_PASSPIDFD where its listener has it."""
+    made, address = real(own)
+    made.setsockopt(socket.SOL_SOCKET, SO_PASSPIDFD, 0)
+    return made, address
+
+
+@breaks("socket.recvmsg")
+def senders_bytes_are_glued(real: Real, own: socket.socket, *args: int) -> Any:
+    """What comes at once is of one sender."""
+    text, *rest = real(own, *args)
+    if own.type == socket.SOCK_STREAM:
+        own.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            text += own.recv(64)
+        own.setblocking(True)
+    return (text, *rest)
+
+
+@fault()
+def anybody_is_named_as_the_sender() -> None:
+    """Only the privileged name another process as the sender."""
+    boundary.accept("socket.sendmsg", EPERM)
+
+
+@fault()
+def nobody_is_named_as_the_sender() -> None:
+    """A process that is named as the sender exists."""
+    boundary.accept("socket.sendmsg", ESRCH)
+
+
+@breaks("socket.sendmsg")
+def sender_that_is_named_is_ignored(real: Real, own: socket.socket, parts: Any, *rest: Any) -> Any:
+    """Who is named as the sender is the sender."""
+    return real(own, parts) if rest and rest[0] and _names(rest[0]) else real(own, parts, *rest)
+
+
+def _names(ancillary: list[tuple[int, int, bytes]]) -> bool:
+    return ancillary[0][1] == socket.SCM_CREDENTIALS
+
+
+@fault()
+def option_is_told_by_other_sockets() -> None:
+    """A socket that carries no pidfds does not tell of SO_PASSPIDFD."""
+    boundary.accept("socket.getsockopt", errno.EOPNOTSUPP, result=lambda: 0)
