@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from helpers import procfs, syscalls
+from helpers import procfs, reaping, syscalls
 from helpers.deadline import Deadline, wait_until
 from helpers.pidfd import Pidfd
 from helpers.thread import Order, Thread
@@ -20,6 +20,11 @@ def begin_waitid(waiter: Thread, pidfd: Pidfd, options: int) -> Order:
     """Let `waiter` wait for a child; return when it is asleep in the call, or has its answer."""
     order = waiter.begin(Pidfd.waitid, pidfd, options)
     return _asleep(waiter, order, syscalls.SLEEPING_IN_WAITID)
+
+
+def begin_reap(waiter: Thread, pid: int) -> Order:
+    """Let `waiter` reap its child by number; return when it is asleep, or has its answer."""
+    return _asleep(waiter, waiter.begin(reaping.reap, pid), syscalls.SLEEPING_IN_WAITID)
 
 
 def waitid_at_once(waiter: Thread, pidfd: Pidfd, options: int) -> os.waitid_result | None:
