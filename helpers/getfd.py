@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import resource
 
@@ -47,10 +46,10 @@ def open_into_full_table(pid: int) -> None:
     syscalls.pidfd_open(pid, 0)
 
 
-def copy_until_refused(pidfd: Descriptor, number: int) -> str:
-    """Copy without pause until the kernel refuses; gives the name of its errno."""
+def copy_until_refused(pidfd: Descriptor, number: int) -> int:
+    """Copy without pause until the kernel refuses; gives its errno."""
     while True:
         try:
             os.close(syscalls.pidfd_getfd(pidfd.fileno(), number))
         except OSError as error:
-            return errno.errorcode[error.errno or 0]
+            return error.errno or 0

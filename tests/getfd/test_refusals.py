@@ -8,15 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import (
-    expect,
-    features_getfd,
-    features_targets,
-    getfd,
-    rights,
-    syscalls,
-    targets,
-)
+from helpers import features_getfd, features_targets, getfd, rights, syscalls, targets
 from helpers.endings import end_leader
 from helpers.expect import moved, refused
 from helpers.gating import needs
@@ -163,7 +155,8 @@ def test_process_that_is_killed_meanwhile_is_never_said_to_lack_the_descriptor(
     62c4d31d7829 ("pidfd: refuse access to tasks that have started exiting harder"), v7.1. Beyond
     the C suite.
     """
-    pidfd, number = child.pidfd(), child.leader.call(os.memfd_create, f"target {attempt}")
-    child.kill()
-    refusal = getfd.copy_until_refused(pidfd, number)
-    assert refusal in expect.names(moved(errno.ESRCH, old=errno.EBADF, since=(6, 9))).split()
+    target = child.leader.fork(role=f"target {attempt}")
+    pidfd, number = target.pidfd(), target.leader.call(os.memfd_create, "target")
+    order = child.leader.begin(getfd.copy_until_refused, pidfd, number)
+    target.kill()
+    assert order.result() in moved(errno.ESRCH, old=errno.EBADF, since=(6, 9))
