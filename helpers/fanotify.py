@@ -11,18 +11,15 @@ from helpers.descriptor import Descriptor
 from helpers.pidfd import Pidfd
 from helpers.syscalls import _check, _libc
 from helpers.uapi import AT_FDCWD
-
-# include/uapi/linux/fanotify.h
-FAN_CLOEXEC = 0x01
-FAN_NONBLOCK = 0x02
-FAN_REPORT_PIDFD = 0x80
-"""Since v5.15."""
-FAN_REPORT_TID = 0x100
-"""Together with pidfds since v7.2."""
-FAN_NOPIDFD = -1
-_FAN_OPEN = 0x20
-_FAN_MARK_ADD = 0x01
-_INFO_TYPE_PIDFD = 4
+from helpers.uapi_files import (
+    FAN_CLOEXEC,
+    FAN_EVENT_INFO_TYPE_PIDFD,
+    FAN_MARK_ADD,
+    FAN_NONBLOCK,
+    FAN_NOPIDFD,
+    FAN_OPEN,
+    FAN_REPORT_PIDFD,
+)
 
 _METADATA = struct.Struct("=IBBHQii")
 _INFO = struct.Struct("=BBHi")
@@ -43,7 +40,7 @@ class Group(Descriptor):
         """``fanotify_init(2)`` with pidfds, and `flags`, for whoever opens `path`."""
         flags |= FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_PIDFD
         group = cls(_check(int(_libc.fanotify_init(ctypes.c_uint(flags), os.O_RDONLY))), "group")
-        words = (ctypes.c_uint(_FAN_MARK_ADD), ctypes.c_uint64(_FAN_OPEN), AT_FDCWD)
+        words = (ctypes.c_uint(FAN_MARK_ADD), ctypes.c_uint64(FAN_OPEN), AT_FDCWD)
         name = ctypes.c_char_p(os.fsencode(path))
         _check(int(_libc.fanotify_mark(ctypes.c_int(group.fileno()), *words, name)))
         return group
@@ -55,7 +52,9 @@ class Group(Descriptor):
         kind, _, _, number = _INFO.unpack_from(data, size)
         if opened >= 0:
             os.close(opened)
-        assert (length, kind) == (len(data), _INFO_TYPE_PIDFD), f"one event was due, not {data!r}"
+        assert (length, kind) == (len(data), FAN_EVENT_INFO_TYPE_PIDFD), (
+            f"one event was due, not {data!r}"
+        )
         assert number >= 0 or number == FAN_NOPIDFD, f"{number} in place of a pidfd"
         return Event(pid, Pidfd(number, "causer's", pid) if number >= 0 else None)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 
-from helpers.fanotify import FAN_REPORT_TID, Group
+from helpers.fanotify import Group
 from helpers.features import Feature, Forbidden, Verdict, _errno, _judge
 from helpers.kernel import Version
+from helpers.uapi_files import FAN_REPORT_TID
 
 
 def _probe(flags: int = 0) -> Verdict:
