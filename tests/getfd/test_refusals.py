@@ -16,7 +16,7 @@ from helpers.parameters import SCOPES, UNLIKE_EQUALS
 from helpers.process import ThreadGroup
 from helpers.rights import Obstacle
 from helpers.targets import NotAPidfd
-from helpers.uapi import PidfdFlag
+from helpers.uapi import INT_MAX, PidfdFlag
 
 pytestmark = needs(features_getfd.PIDFD_GETFD)
 
@@ -69,7 +69,7 @@ def test_other_descriptor_is_no_pidfd(kind: NotAPidfd) -> None:
         getfd.copy(targets.make(kind), 0)
 
 
-@pytest.mark.parametrize("number", [-1, (1 << 31) - 1], ids=["-1", "highest"])
+@pytest.mark.parametrize("number", [-1, INT_MAX], ids=["-1", "highest"])
 def test_number_that_is_not_open_is_no_pidfd(number: int) -> None:
     """In place of a pidfd a number that names no descriptor gives EBADF.
 
