@@ -19,7 +19,7 @@ from typing import NamedTuple, NoReturn, Protocol
 from helpers import deadline, syscalls, syscalls_clone
 from helpers.descriptor import Descriptor
 from helpers.image import make_echo
-from helpers.uapi import PR_SET_PDEATHSIG
+from helpers.uapi import INT_MAX, PR_SET_PDEATHSIG
 from helpers.wire import Channel, Hangup
 
 BUG = 121
@@ -27,8 +27,6 @@ BUG = 121
 
 # The modules whose functions are ordered most: what the zygote has, no child has to import.
 _PRELOADED = tuple(f"helpers.{name}" for name in ("memory", "pidfd", "reaping", "signals"))
-
-_HIGHEST_FD = (1 << 31) - 1
 
 _PYTHONS_OWN = frozenset((signal.SIGPIPE, signal.SIGXFSZ))  # which it ignores from its start on
 
@@ -173,7 +171,7 @@ def _keep_open(*kept: Descriptor) -> None:
         if number > first:
             syscalls.close_range(first, number - 1)
         first = number + 1
-    syscalls.close_range(first, _HIGHEST_FD)
+    syscalls.close_range(first, INT_MAX)
 
 
 def spawn_thread(channel: Channel) -> None:

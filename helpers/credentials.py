@@ -23,11 +23,3 @@ def take_alone(user: int, group: int) -> None:
     """Take other filesystem ids, for the calling thread alone."""
     syscalls.setfsids(user, group)
     agent.die_with_parent()
-
-
-def become(user: int) -> None:
-    """Take `user` for every user id and group id, with no way back."""
-    os.setgroups([])
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
-    agent.die_with_parent()  # a change of ids has undone that

@@ -1,11 +1,13 @@
-"""The only place that waits by clock.
+"""Waits that end by the clock if nothing else ends them.
 
 A deadline bounds a failure: no passing test may come near it. Its length scales with
-``--deadline`` for slow machines.
+``--deadline`` for slow machines. Elsewhere the clock only paces what needs no event: races
+(`helpers.race_board`, `helpers.scenes_exec`), and the quiet window of `helpers.observe`.
 """
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Callable
 
@@ -30,6 +32,13 @@ class Deadline:
     def left_ms(self) -> int:
         """Milliseconds that remain, never negative, rounded up; a timeout for ``poll(2)``."""
         return max(0, int((self._end - time.monotonic()) * 1000 + 0.999))
+
+    def await_input(self, fd: int, what: str) -> None:
+        """Sleep until `fd` has `what` to read, or a hangup; raises `DeadlineExpired`."""
+        poller = select.poll()
+        poller.register(fd, select.POLLIN)
+        if not poller.poll(self.left_ms()):
+            raise self.expired(what)
 
     def expired(self, what: str) -> DeadlineExpired:
         """Say that `what` was awaited in vain."""

@@ -14,23 +14,15 @@ from helpers.pidfd import Pidfd
 from helpers.syscalls import _check, _libc
 from helpers.syscalls_access import fanotify_init, mprotect, read
 from helpers.uapi import AT_FDCWD
-
-# include/uapi/linux/fanotify.h
-FAN_CLOEXEC = 0x01
-FAN_NONBLOCK = 0x02
-FAN_REPORT_PIDFD = 0x80
-"""Since v5.15."""
-FAN_REPORT_TID = 0x100
-"""Together with pidfds since v7.2."""
-FAN_REPORT_FID = 0x200
-"""Events bring file handles in place of descriptors."""
-FAN_REPORT_FD_ERROR = 0x2000
-"""Since v6.13."""
-FAN_NOPIDFD = -1
-FAN_EPIDFD = -2
-_FAN_OPEN = 0x20
-_FAN_MARK_ADD = 0x01
-_INFO_TYPE_PIDFD = 4
+from helpers.uapi_files import (
+    FAN_CLOEXEC,
+    FAN_EVENT_INFO_TYPE_PIDFD,
+    FAN_MARK_ADD,
+    FAN_NONBLOCK,
+    FAN_NOPIDFD,
+    FAN_OPEN,
+    FAN_REPORT_PIDFD,
+)
 
 _PROT_NONE = 0
 
@@ -59,7 +51,7 @@ class Group(Descriptor):
     def listen(cls, path: str, flags: int = 0) -> Group:
         """One with pidfds, and `flags`, for whoever opens `path`."""
         group = cls.new(flags | FAN_REPORT_PIDFD)
-        words = (ctypes.c_uint(_FAN_MARK_ADD), ctypes.c_uint64(_FAN_OPEN), AT_FDCWD)
+        words = (ctypes.c_uint(FAN_MARK_ADD), ctypes.c_uint64(FAN_OPEN), AT_FDCWD)
         name = ctypes.c_char_p(os.fsencode(path))
         _check(int(_libc.fanotify_mark(ctypes.c_int(group.fileno()), *words, name)))
         return group
@@ -77,7 +69,7 @@ class Group(Descriptor):
         if opened >= 0:
             os.close(opened)
         assert length == len(data), f"one event was due, not {data!r}"
-        while data[at] != _INFO_TYPE_PIDFD:  # records of other kinds come first
+        while data[at] != FAN_EVENT_INFO_TYPE_PIDFD:  # records of other kinds come first
             at += int(_INFO.unpack_from(data, at)[2])
         return pid, _INFO.unpack_from(data, at)[3]
 

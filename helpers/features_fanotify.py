@@ -6,9 +6,11 @@ import errno
 import os
 import tempfile
 
-from helpers.fanotify import FAN_REPORT_FD_ERROR, FAN_REPORT_FID, FAN_REPORT_TID, Group
+from helpers.fanotify import Group
 from helpers.features import Feature, Forbidden, Verdict, _errno, _judge
 from helpers.kernel import Version
+from helpers.uapi_files import FAN_REPORT_FD_ERROR, FAN_REPORT_FID, FAN_REPORT_TID
+from helpers.words import errno_name
 
 
 def _probe(flags: int = 0) -> Verdict:
@@ -23,7 +25,7 @@ def _probe_handles() -> Verdict:
         error = _errno(lambda: Group.listen(file.name, FAN_REPORT_FID).close())
     if error in (errno.ENODEV, errno.EOPNOTSUPP, errno.EXDEV):
         return Forbidden(
-            f"fanotify_mark gives {errno.errorcode[error]}: "
+            f"fanotify_mark gives {errno_name(error)}: "
             "the file system of temporary files has no handles for it"
         )
     return _judge(error, "fanotify_mark with FAN_REPORT_FID", ())

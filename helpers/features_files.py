@@ -32,6 +32,12 @@ def _probe_generation() -> Verdict:
     return _judge(error, "FS_IOC_GETVERSION", (errno.ENOTTY, errno.EINVAL))
 
 
+def _probe_inodes() -> Verdict:
+    if IS_64BIT or os.uname().machine.endswith("64"):
+        return Present()
+    return Forbidden("a 32-bit kernel keeps half of the number in the generation")
+
+
 def _probe_handle() -> Verdict:
     with _own() as pidfd:
         error = _errno(lambda: filesystem.handle_of(pidfd))
@@ -109,6 +115,7 @@ def _probe_bind() -> Verdict:
     return _judge(error, "open_tree(OPEN_TREE_CLONE) of a pidfd", (errno.EINVAL, errno.ENOSYS))
 
 
+WHOLE_INODES = Feature("inode numbers of 64 bits", Version(2, 6), _probe_inodes)
 PIDFS = Feature("pidfs", Version(6, 9), _probe_pidfs)
 # A 32-bit program has another number for it, whose long is shorter. 64-bit kernels did not know
 # that one at first: in v6.18 they did not, in v7.3 pidfd_compat_ioctl() does.

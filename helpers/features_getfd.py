@@ -6,6 +6,7 @@ import errno
 import os
 
 from helpers import getfd, process, rights
+from helpers.expect import moved
 from helpers.features import Feature, Forbidden, Present, Verdict, _errno, _judge
 from helpers.kernel import Version
 from helpers.syscalls_access import kcmp_file
@@ -39,6 +40,24 @@ def _judge_ptrace(error: int, what: str, missing: tuple[int, ...]) -> Verdict:
     if error == errno.EPERM:
         return Forbidden("kernel.yama.ptrace_scope, or another security module, forbids it")
     return _judge(error, what, missing)
+
+
+def refusals_of_the_ended() -> tuple[int, ...]:
+    """What tells a caller beside a process that it has ended, whenever it looks.
+
+    Where Yama restricts who may attach it refuses a process that is reaped but still looked up:
+    yama_ptrace_access_check() of security/yama/yama_lsm.c.
+    """
+    due = moved(errno.ESRCH, old=errno.EBADF, since=(6, 9))
+    return (*due, errno.EPERM) if _yama_restricts() else due
+
+
+def _yama_restricts() -> bool:
+    try:
+        with open("/proc/sys/kernel/yama/ptrace_scope", "rb") as file:
+            return file.read().strip() != b"0"
+    except FileNotFoundError:
+        return False
 
 
 def _probe_kcmp() -> Verdict:

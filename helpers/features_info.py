@@ -52,6 +52,13 @@ def _probe_mask(bit: InfoMask) -> Verdict:
     return Present() if bit in answer else Absent(f"PIDFD_GET_INFO({bit}) answers {answer}")
 
 
+def _probe_supported(bit: InfoMask) -> Verdict:
+    # Only of a process that dumped core it is answered.
+    with Pidfd.open(os.getpid()) as pidfd:
+        supported = raw_info.supported(pidfd)
+    return Present() if bit in supported else Absent(f"the kernel claims {supported} alone")
+
+
 def _probe_command(command: int, what: str) -> Verdict:
     with Pidfd.open(os.getpid()) as pidfd:
         error = _errno(lambda: raw_info.ask(pidfd, command=command))
@@ -91,6 +98,16 @@ CGROUPID = Feature(
     "PIDFD_INFO_CGROUPID", Version(6, 13), _mask_probe(InfoMask.CGROUPID), ("CGROUPS",)
 )
 COREDUMP = Feature("PIDFD_INFO_COREDUMP", Version(6, 16), _mask_probe(InfoMask.COREDUMP))
+COREDUMP_SIGNAL = Feature(
+    "PIDFD_INFO_COREDUMP_SIGNAL",
+    Version(6, 19),
+    _with_get_info(lambda: _probe_supported(InfoMask.COREDUMP_SIGNAL)),
+)
+COREDUMP_CODE = Feature(
+    "PIDFD_INFO_COREDUMP_CODE",
+    Version(7, 1),
+    _with_get_info(lambda: _probe_supported(InfoMask.COREDUMP_CODE)),
+)
 SUPPORTED_MASK = Feature(
     "PIDFD_INFO_SUPPORTED_MASK",
     Version(6, 19),

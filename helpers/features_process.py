@@ -8,10 +8,10 @@ import os
 from helpers import (
     autoreap,
     clone,
-    credentials,
     memory,
     process,
     procfs,
+    rights,
     signals,
     syscalls,
     victims,
@@ -123,7 +123,7 @@ def _probe_last_pid() -> Verdict:
 
 def _probe_user_change() -> Verdict:
     child = process.spawn(role="probe")
-    error = _errno(lambda: child.leader.call(credentials.become, OTHER_USER))
+    error = _errno(lambda: child.leader.call(rights.become, rights.OTHER_USER))
     if error in (errno.EPERM, errno.EINVAL):
         return Forbidden(
             f"setgroups or setresuid gives {errno_name(error)}: not root, or an unmapped id"
@@ -136,7 +136,7 @@ def ordinary_user() -> ThreadGroup:
     child = process.spawn(role="ordinary user")
     child.leader.call(signals.pending)  # another user may be unable to read this module
     if os.geteuid() == 0:
-        child.leader.call(credentials.become, OTHER_USER)
+        child.leader.call(rights.become, rights.OTHER_USER)
     return child
 
 
@@ -178,7 +178,6 @@ def _probe_own_advice() -> Verdict:
     return _judge(error, "process_madvise(MADV_DONTNEED) of oneself", (errno.EINVAL, errno.ENOSYS))
 
 
-OTHER_USER = 65534
 KERNEL_THREAD = 2
 """``kthreadd``, the parent of all kernel threads, where the first pid namespace is ours."""
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+
 from helpers import procfs, setuid
 from helpers.features import Feature, Forbidden, Present, Verdict
 from helpers.kernel import Version
+
+# Not root, or no such user in this user namespace; or the program may not be executed where it is.
+_FORBIDDEN = (errno.EPERM, errno.EINVAL, errno.EACCES)
 
 
 def _probe_setuid() -> Verdict:
@@ -12,7 +17,9 @@ def _probe_setuid() -> Verdict:
         scene = setuid.scene()
         before = procfs.ids(scene.target.pid)[0].effective
         scene.run()
-    except OSError as error:  # not root, or the program cannot be executed where it is
+    except OSError as error:
+        if error.errno not in _FORBIDDEN:
+            raise
         return Forbidden(f"a set-user-ID program cannot be made and executed ({error})")
     if procfs.ids(scene.target.pid)[0].effective == before:
         return Forbidden(

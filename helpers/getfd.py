@@ -8,7 +8,6 @@ import resource
 from helpers import syscalls
 from helpers.descriptor import Descriptor
 from helpers.uapi import CloneFlag
-from helpers.words import errno_name
 
 
 def copy(pidfd: Descriptor, number: int, flags: int = 0) -> Descriptor:
@@ -47,10 +46,10 @@ def open_into_full_table(pid: int) -> None:
     syscalls.pidfd_open(pid, 0)
 
 
-def copy_until_refused(pidfd: Descriptor, number: int) -> str:
-    """Copy without pause until the kernel refuses; gives the name of its errno."""
+def copy_until_refused(pidfd: Descriptor, number: int) -> int:
+    """Copy without pause until the kernel refuses; gives its errno."""
     while True:
         try:
             os.close(syscalls.pidfd_getfd(pidfd.fileno(), number))
         except OSError as error:
-            return errno_name(error.errno)
+            return error.errno or 0

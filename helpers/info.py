@@ -113,7 +113,6 @@ class PidfdInfo(NamedTuple):
     coredump: CoredumpMask | None = None
     coredump_signal: int | None = None
     coredump_code: int | None = None
-    supported: InfoMask | None = None
 
     def __repr__(self) -> str:
         told = [f"{key}={value!r}" for key, value in self._asdict().items() if value is not None]
@@ -142,5 +141,4 @@ def decode_info(raw: PidfdInfoStruct) -> PidfdInfo:
         coredump_signal=raw.coredump_signal if InfoMask.COREDUMP_SIGNAL in mask else None,
         # An si_code, which is negative where user space sent the signal.
         coredump_code=_signed(raw.coredump_code) if InfoMask.COREDUMP_CODE in mask else None,
-        supported=InfoMask(raw.supported_mask) if InfoMask.SUPPORTED_MASK in mask else None,
     )

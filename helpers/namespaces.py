@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from helpers import process, syscalls
 from helpers.descriptor import Descriptor, open_file
+from helpers.filesystem import Identity, identity
 from helpers.process import ThreadGroup
 from helpers.uapi import PIDFS_IOCTL_MAGIC, CloneFlag, ioctl_none
 from helpers.words import errno_name
@@ -49,9 +50,6 @@ KINDS = (
     TIME_FOR_CHILDREN,
 )
 
-Identity = tuple[int, int]
-"""Device and inode number of a namespace's file."""
-
 
 def configured() -> list[Kind]:
     """The kinds that this kernel has."""
@@ -61,12 +59,6 @@ def configured() -> list[Kind]:
 def enterable() -> list[Kind]:
     """The kinds that this kernel has and a process can be moved into, the user namespace first."""
     return [kind for kind in configured() if kind.flag]
-
-
-def identity(descriptor: Descriptor) -> Identity:
-    """Of the namespace that a descriptor stands for."""
-    found = os.fstat(descriptor.fileno())
-    return found.st_dev, found.st_ino
 
 
 def of(pid: int, tid: int | None = None) -> dict[str, Identity]:
@@ -80,7 +72,7 @@ def of(pid: int, tid: int | None = None) -> dict[str, Identity]:
             found = os.stat(f"/proc/{pid}/task/{tid or pid}/ns/{kind}")
         except FileNotFoundError:
             continue
-        told[kind.name] = (found.st_dev, found.st_ino)
+        told[kind.name] = Identity(found.st_dev, found.st_ino)
     return told
 
 
@@ -96,7 +88,10 @@ def open_in_proc(pid: int, kind: Kind) -> Descriptor:
 
 
 def enter(descriptor: Descriptor, flags: CloneFlag) -> None:
-    """``setns(2)`` for the calling thread: never in the test itself."""
+    """``setns(2)`` for the calling thread: never in the test itself.
+
+    A pid namespace takes in only children made from now on.
+    """
     syscalls.setns(descriptor.fileno(), flags)
 
 

@@ -15,9 +15,17 @@ SCOPES = [
 ]
 """What the pidfd of a leader stands for."""
 
-OF_PIDFS = pytest.mark.parametrize(
-    "scope", [PidfdFlag.NONE, PidfdFlag.THREAD], ids=["process-scoped", "thread-scoped"]
-)
+OF_SILENT_LEADERS = [
+    pytest.param(PidfdFlag.THREAD, id="thread pidfd", marks=needs(features.DELAYED_LEADER)),
+    pytest.param(PidfdFlag.NONE, id="process pidfd", marks=needs(features.PIDFD_OPEN)),
+]
+"""The same where a leader may exit before its subthreads, or be replaced by an exec."""
+
+BOTH_SCOPES = [
+    pytest.param(PidfdFlag.NONE, id="process-scoped"),
+    pytest.param(PidfdFlag.THREAD, id="thread-scoped"),
+]
+OF_PIDFS = pytest.mark.parametrize("scope", BOTH_SCOPES)
 """The same where there is pidfs, which is not older than PIDFD_THREAD."""
 
 

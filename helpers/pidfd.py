@@ -38,7 +38,7 @@ class Pidfd(Descriptor):
         return cls(syscalls.pidfd_open(pid, flags), role, pid, flags)
 
     def info(self, mask: InfoMask = InfoMask.NONE) -> PidfdInfo:
-        """``PIDFD_GET_INFO`` asking for `mask`, with the newest structure the kernel takes."""
+        """``PIDFD_GET_INFO`` asking for `mask`, in a structure of v7.1; `raw_info` has others."""
         raw = PidfdInfoStruct(mask=mask)
         try:
             self._get_info(raw)

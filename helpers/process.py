@@ -10,7 +10,7 @@ import os
 import signal
 
 from helpers import agent, journal, procfs, reaping
-from helpers.deadline import Deadline, wait_until
+from helpers.deadline import Deadline, DeadlineExpired, wait_until
 from helpers.info import Outcome, decode_waitid, signal_name
 from helpers.pidfd import Pidfd
 from helpers.thread import ChildFailed, Thread
@@ -145,11 +145,15 @@ class ThreadGroup:
         return self.leader.pidfd(flags)
 
     def died(self, while_: str) -> ChildFailed:
-        """Say that the group ended unexpectedly, and what its code printed."""
-        wait_until(self._has_ended, f"the end of {self!r}", state=self._state, seconds=1)
+        """Say that the group ended unexpectedly, or hung up, and what its code printed."""
+        became, short = "ended", Deadline().length / 20
+        try:
+            wait_until(self._has_ended, f"the end of {self!r}", seconds=short)
+        except DeadlineExpired:
+            became = f"hung up in {self._state()}"
         said = zygote().new_errors()
         return ChildFailed(
-            f"{self!r} ended while {while_}" + (f"; it said:\n{said}" if said else "")
+            f"{self!r} {became} while {while_}" + (f"; it said:\n{said}" if said else "")
         )
 
     def __str__(self) -> str:

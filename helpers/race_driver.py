@@ -172,7 +172,6 @@ def run(
     if user is not None:
         rights.become(user)
         rights.set_dumpable(1)
-        agent.die_with_parent()  # a change of ids has undone that
     usable = sorted(os.sched_getaffinity(0))
     others = usable[1:] or usable
     cpus = (usable[0], *(others[number % len(others)] for number in range(len(observers))))

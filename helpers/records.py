@@ -9,7 +9,7 @@ from helpers import procfs
 from helpers.info import Outcome, PidfdInfo
 from helpers.pidfd import Pidfd
 from helpers.thread import Thread
-from helpers.uapi import InfoMask
+from helpers.uapi import CoredumpMask, InfoMask
 
 
 @cache
@@ -46,3 +46,17 @@ def of_task(thread: Thread, cgroupid: int | None = None) -> PidfdInfo:
 def of_reaped(outcome: Outcome, cgroupid: int | None = None) -> PidfdInfo:
     """What is told of a task that is reaped: how it ended, its cgroup, and nothing else."""
     return _complete(PidfdInfo(mask=InfoMask.EXIT, exit=outcome), cgroupid)
+
+
+def with_dump(record: PidfdInfo, number: int, code: int, supported: InfoMask) -> PidfdInfo:
+    """`record` of a dumpable process that dumped core by a signal, with its si_code.
+
+    `supported` is what the kernel can tell: a signal since v6.19, a code since v7.1.
+    """
+    of_signal, of_code = InfoMask.COREDUMP_SIGNAL & supported, InfoMask.COREDUMP_CODE & supported
+    return record._replace(
+        mask=record.mask | InfoMask.COREDUMP | of_signal | of_code,
+        coredump=CoredumpMask.COREDUMPED | CoredumpMask.USER,
+        coredump_signal=number if of_signal else None,
+        coredump_code=code if of_code else None,
+    )

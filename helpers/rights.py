@@ -7,19 +7,18 @@ import os
 from enum import Enum
 from typing import NamedTuple
 
-from helpers import process, syscalls
+from helpers import agent, process, syscalls
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.syscalls_access import drop_capabilities
 from helpers.uapi import PR_SET_DUMPABLE, CloneFlag
+from helpers.uapi_rights import CAP_SYS_NICE, CAP_SYS_PTRACE
 
 OTHER_USER = 65534
 THIRD_USER = 1
 EVERY_CAPABILITY = (1 << 64) - 1
-NICE = 1 << 23
-"""``CAP_SYS_NICE``."""
-TRACE_ANY = 1 << 19
-"""``CAP_SYS_PTRACE``; ``include/uapi/linux/capability.h``."""
+NICE = 1 << CAP_SYS_NICE
+TRACE_ANY = 1 << CAP_SYS_PTRACE
 
 
 class Obstacle(Enum):
@@ -53,8 +52,10 @@ def become(uid: int) -> None:
     """
     for name in _IMPORTED_AHEAD:
         importlib.import_module(name)
+    os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+    agent.die_with_parent()  # a change of ids has undone that
 
 
 def equals() -> Scene:

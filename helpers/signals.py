@@ -35,15 +35,10 @@ def forged(number: int, code: int) -> SigInfo:
     return SigInfo(number, code, pid=1, uid=os.getuid(), value=0 if by_layout else 42)
 
 
-def send(target: Descriptor, number: int) -> None:
+def send(target: Descriptor, number: int, flags: SignalFlag = SignalFlag.NONE) -> None:
     """``pidfd_send_signal(2)`` without siginfo, by any descriptor."""
-    journal.record(target.role, f"pidfd_send_signal({signal_name(number)})")
-    syscalls.pidfd_send_signal(target.fileno(), number)
-
-
-def send_scoped(target: Descriptor, number: int, flags: SignalFlag) -> None:
-    """`send` with scope flags."""
-    journal.record(target.role, f"pidfd_send_signal({signal_name(number)}) [{flags}]")
+    scope = f" [{flags}]" if flags else ""
+    journal.record(target.role, f"pidfd_send_signal({signal_name(number)}){scope}")
     syscalls.pidfd_send_signal(target.fileno(), number, None, flags)
 
 

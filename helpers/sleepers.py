@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from helpers import procfs, syscalls
+from helpers import procfs, reaping, syscalls
 from helpers.deadline import Deadline, wait_until
 from helpers.info import Waited
 from helpers.pidfd import Pidfd
@@ -31,6 +31,11 @@ def begin_waitid_without(waiter: Thread, closer: Thread, pid: int) -> Order:
     _asleep(waiter, order, syscalls.SLEEPING_IN_WAITID)
     closer.call(os.close, number)
     return order
+
+
+def begin_reap(waiter: Thread, pid: int) -> Order:
+    """Let `waiter` reap its child by number; return when it is asleep, or has its answer."""
+    return _asleep(waiter, waiter.begin(reaping.reap, pid), syscalls.SLEEPING_IN_WAITID)
 
 
 def waitid_at_once(waiter: Thread, pidfd: Pidfd, options: int) -> os.waitid_result | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import struct
 from collections.abc import Callable
@@ -17,12 +16,8 @@ from helpers.info import Outcome
 from helpers.pidfd import Pidfd
 from helpers.thread import Thread
 from helpers.uapi import InfoMask, PidfdFlag
+from helpers.uapi_sockets import SCM_PIDFD, SO_PASSPIDFD, SO_PEERPIDFD
 from helpers.words import errno_name
-
-# include/uapi/asm-generic/socket.h and include/linux/socket.h, v6.5.
-SO_PASSPIDFD = 76
-SO_PEERPIDFD = 77
-SCM_PIDFD = 4
 
 ROOM_FOR_PIDFD = socket.CMSG_LEN(4)
 ROOM_FOR_CREDENTIALS = socket.CMSG_SPACE(12)
@@ -105,7 +100,7 @@ class UnixSocket(Descriptor):
 
     def accept(self, deadline: Deadline, what: str) -> UnixSocket:
         """The next connection, which is `what`."""
-        self._await_input(deadline, what)
+        deadline.await_input(self.fileno(), what)
         return UnixSocket(self._socket.accept()[0].detach(), "connection")
 
     def send(self, text: bytes) -> None:
@@ -145,7 +140,7 @@ class UnixSocket(Descriptor):
 
         Raises ``OSError`` where the kernel puts an errno in the place of the pidfd.
         """
-        self._await_input(Deadline(), "a message")
+        Deadline().await_input(self.fileno(), "a message")
         text, ancillary, told, _ = self._socket.recvmsg(64, room, flags)
         pidfd = pid = None
         for level, kind, data in ancillary:
@@ -160,27 +155,21 @@ class UnixSocket(Descriptor):
 
     def receive_at(self, control: int, room: int) -> bytes:
         """The next message, for a caller that has `room` bytes for ancillary data at an address."""
-        self._await_input(Deadline(), "a message")
+        Deadline().await_input(self.fileno(), "a message")
         return syscalls_access.recvmsg(self.fileno(), control, room)
 
     def receive_descriptor(self) -> int:
         """The descriptor that comes with the next message, ``SCM_RIGHTS``."""
-        self._await_input(Deadline(), "a descriptor")
+        Deadline().await_input(self.fileno(), "a descriptor")
         (number,) = socket.recv_fds(self._socket, 64, 1, socket.MSG_CMSG_CLOEXEC)[1]
         return number
 
     def drain(self, deadline: Deadline) -> None:
         """Read on until the other end closes."""
         while True:
-            self._await_input(deadline, "the end of the stream")
+            deadline.await_input(self.fileno(), "the end of the stream")
             if not self._socket.recv(1 << 16):
                 return
-
-    def _await_input(self, deadline: Deadline, what: str) -> None:
-        poller = select.poll()
-        poller.register(self.fileno(), select.POLLIN)
-        if not poller.poll(deadline.left_ms()):
-            raise deadline.expired(what)
 
 
 def receive_into_full_table(receiver: UnixSocket) -> None:

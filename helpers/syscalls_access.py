@@ -9,7 +9,8 @@ from typing import Final
 from helpers import syscalls
 from helpers.syscalls import _check, _libc
 from helpers.uapi import ABI, Iovec
-from helpers.uapi_rights import LandlockRuleset
+from helpers.uapi_files import KCMP_FILE
+from helpers.uapi_rights import LINUX_CAPABILITY_VERSION_3, LandlockRuleset
 
 _NR_KCMP: Final = {
     "x86_64": 312,
@@ -19,20 +20,18 @@ _NR_KCMP: Final = {
     "ppc64": 354,
     "ppc64le": 354,
 }.get(ABI, 272)
-_KCMP_FILE: Final = 0
 _NR_LANDLOCK_CREATE_RULESET: Final = 444 + syscalls._OFFSET
 _NR_LANDLOCK_RESTRICT_SELF: Final = 446 + syscalls._OFFSET
-_CAPABILITY_VERSION_3: Final = 0x20080522
 
 
 def kcmp_file(pid: int, fd: int, other_pid: int, other_fd: int) -> int:
     """``kcmp(2)`` of two descriptors: 0 where both are of one open file description."""
-    return syscalls.syscall(_NR_KCMP, pid, other_pid, _KCMP_FILE, fd, other_fd)
+    return syscalls.syscall(_NR_KCMP, pid, other_pid, KCMP_FILE, fd, other_fd)
 
 
 def drop_capabilities(removed: int) -> None:
     """Remove a set of capabilities for good from the calling thread, by ``capset(2)``."""
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    header = (ctypes.c_uint32 * 2)(LINUX_CAPABILITY_VERSION_3, 0)
     # Effective, permitted and inheritable, first of capabilities 0 to 31, then of 32 to 63.
     sets = (ctypes.c_uint32 * 6)()
     _check(int(_libc.capget(header, sets)))

@@ -288,9 +288,11 @@ class CloneArgs(ctypes.Structure):
     ]
 
 
+INT_MIN, INT_MAX = -(1 << 31), (1 << 31) - 1
+"""Of a C int; ``include/vdso/limits.h``."""
+
 PID_MAX_LIMIT = 1 << 22
 """No process has this number or a higher one; ``include/linux/threads.h``."""
-
 
 P_PID = 1
 P_PIDFD = 3  # v5.4

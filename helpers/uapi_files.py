@@ -47,3 +47,19 @@ MOVE_MOUNT_EMPTY_PATHS = 0x4 | 0x40
 MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
+
+# include/uapi/linux/fanotify.h
+FAN_OPEN = 0x20
+FAN_CLOEXEC = 0x01
+FAN_NONBLOCK = 0x02
+FAN_REPORT_PIDFD = 0x80  # v5.15
+FAN_REPORT_TID = 0x100  # v4.20, together with pidfds since v7.2
+FAN_REPORT_FID = 0x200  # v5.1; events bring file handles in place of descriptors
+FAN_REPORT_FD_ERROR = 0x2000  # v6.13
+FAN_MARK_ADD = 0x01
+FAN_EVENT_INFO_TYPE_PIDFD = 4  # v5.15
+FAN_NOPIDFD = -1  # v5.15
+FAN_EPIDFD = -2  # v5.15
+
+KCMP_FILE = 0
+"""Asks whether two descriptors are of one open file description; ``include/uapi/linux/kcmp.h``."""

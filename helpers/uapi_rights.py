@@ -1,10 +1,15 @@
-"""What the kernel headers say of tracers, and of sandboxes by Landlock; see `helpers.uapi`."""
+"""What the kernel headers say of rights: capabilities, tracers, Landlock; see `helpers.uapi`."""
 
 from __future__ import annotations
 
 import ctypes
 
 from helpers.uapi import Flags
+
+# include/uapi/linux/capability.h
+CAP_SYS_PTRACE = 19
+CAP_SYS_NICE = 23
+LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 PTRACE_CONT = 7
 """``include/uapi/linux/ptrace.h``, as all of ptrace here."""

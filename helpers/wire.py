@@ -124,10 +124,7 @@ class Channel(Descriptor):
 
     def await_input(self, deadline: Deadline, what: str) -> None:
         """Sleep until a message or the hangup is there; raises `DeadlineExpired`."""
-        poller = select.poll()
-        poller.register(self.fileno(), select.POLLIN)
-        if not poller.poll(deadline.left_ms()):
-            raise deadline.expired(what)
+        deadline.await_input(self.fileno(), what)
 
     def has_input(self) -> bool:
         """Whether a message or the hangup is there."""

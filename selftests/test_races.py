@@ -54,12 +54,17 @@ def test_a_race_tells_its_figures() -> None:
 
 
 def test_what_a_scene_notes_is_judged() -> None:
-    """The same is due in every round."""
-    made().assert_noted(type("", (), {"__repr__": lambda _: "killed"})())
-    with pytest.raises(
-        AssertionError, match="was due in each round, and there was killed 90 times"
-    ):
-        made().assert_noted("alive")
+    """The same is due in every round, but that the last may end before it is noted."""
+    killed = type("", (), {"__repr__": lambda _: "killed"})()
+    race = made()
+    for times in (90, 89):
+        race.report.noted["killed"] = (times, 1)
+        race.assert_noted(killed)
+    with pytest.raises(AssertionError, match="of 90 rounds, and there was killed 89 times"):
+        race.assert_noted("alive")
+    for noted in ({}, {"killed": (88, 1)}, {"killed": (89, 1), "alive": (1, 7)}):
+        with pytest.raises(AssertionError, match="killed was due in each of 90 rounds"):
+            Race(race.report._replace(noted=noted)).assert_noted(killed)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from helpers import uapi
+from helpers import uapi, uapi_sockets
 from helpers.info import Exited, Ids, Killed, PidfdInfo, decode_info, decode_wait_status
 from helpers.uapi import CloneFlag, CoredumpMask, InfoMask, PidfdFlag, PidfdInfoStruct, PollEvent
 
@@ -17,15 +17,20 @@ from helpers.uapi import CloneFlag, CoredumpMask, InfoMask, PidfdFlag, PidfdInfo
 def uapi_of(machine: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module as it is on `machine`."""
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine=machine))
-    assert uapi.__spec__ is not None
-    assert uapi.__spec__.origin is not None
-    spec = importlib.util.spec_from_file_location("uapi_elsewhere", uapi.__spec__.origin)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = _again(uapi)
     assert machine == module.MACHINE
     return module
+
+
+def _again(module: ModuleType) -> ModuleType:
+    assert module.__spec__ is not None
+    assert module.__spec__.origin is not None
+    spec = importlib.util.spec_from_file_location("uapi_elsewhere", module.__spec__.origin)
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "i686", "armv7l", "aarch64", "riscv64", "s390x"])
@@ -144,3 +149,21 @@ def test_whole_record_is_decoded() -> None:
     )
     told = repr(decode_info(PidfdInfoStruct(mask=InfoMask.EXIT)))
     assert told == "PidfdInfo(mask=EXIT, exit=Exited(0))"
+
+
+@pytest.mark.parametrize(
+    ("machine", "numbers"),
+    [
+        ("x86_64", (76, 77)),
+        ("mips64", (76, 77)),
+        ("parisc64", (0x404A, 0x404B)),
+        ("sparc64", (0x55, 0x56)),
+    ],
+)
+def test_options_of_sockets(
+    machine: str, numbers: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two architectures have numbers of their own."""
+    monkeypatch.setattr(uapi, "MACHINE", machine)
+    found = _again(uapi_sockets)
+    assert numbers == (found.SO_PASSPIDFD, found.SO_PEERPIDFD)

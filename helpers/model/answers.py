@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from helpers import syscalls
 from helpers.info import decode_waitid
-from helpers.model.orders import info, wait_by
+from helpers.model.orders import info
 from helpers.model.tasks import Report, Told
 from helpers.pidfd import Pidfd
 from helpers.uapi import InfoMask, PollEvent
@@ -56,7 +56,7 @@ def told(result: os.waitid_result | None) -> Told | None:
 
 
 def _peek(pidfd: Pidfd) -> Told | None:
-    return told(wait_by(pidfd, PEEK))
+    return told(pidfd.waitid(PEEK))
 
 
 def shown(pidfd: Pidfd) -> list[int]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import os
 
 from helpers import syscalls
 from helpers.info import PidfdInfo, decode_info
 from helpers.pidfd import Pidfd
-from helpers.uapi import P_PIDFD, InfoMask, PidfdInfoStruct, pidfd_get_info
+from helpers.uapi import InfoMask, PidfdInfoStruct, pidfd_get_info
 
 _GET_INFO = pidfd_get_info()
 
@@ -18,16 +17,6 @@ def info(pidfd: Pidfd, asked: InfoMask) -> PidfdInfo:
     raw = PidfdInfoStruct(mask=asked)
     syscalls.ioctl(pidfd.fileno(), _GET_INFO, ctypes.addressof(raw))
     return decode_info(raw)
-
-
-def wait(kind: int, which: int, options: int) -> os.waitid_result | None:
-    """``waitid(2)``."""
-    return syscalls.waitid(kind, which, options)
-
-
-def wait_by(pidfd: Pidfd, options: int) -> os.waitid_result | None:
-    """``waitid(P_PIDFD)``."""
-    return syscalls.waitid(P_PIDFD, pidfd.fileno(), options)
 
 
 def give_back(pidfd: Pidfd) -> Pidfd:

@@ -149,7 +149,7 @@ class ThreadGroups:
     @step
     def reap_by(self, *, pidfd: Pidfd, by: Task) -> None:
         """``waitid(P_PIDFD, WEXITED)``."""
-        found = self._call(by, orders.wait_by, self.pidfds[pidfd], os.WEXITED | os.WNOHANG)
+        found = self._call(by, RealPidfd.waitid, self.pidfds[pidfd], os.WEXITED | os.WNOHANG)
         self._reaped(found, lambda: self.spec.wait(by.group, pidfd.pid, os.WEXITED), "P_PIDFD")
 
     # ---- pidfds ----
@@ -227,7 +227,7 @@ class ThreadGroups:
     def _wait(self, child: Group, by: Task, options: int) -> None:
         pid = child.leader.pid
         number = pid.numbers[by.group.namespace]
-        found = self._call(by, orders.wait, P_PID, number, options | os.WNOHANG)
+        found = self._call(by, syscalls.waitid, P_PID, number, options | os.WNOHANG)
         self._reaped(found, lambda: self.spec.wait(by.group, pid, options), "P_PID")
 
     def _reaped(self, found: object, specified: Callable[[], object], kind: str) -> None:

@@ -19,6 +19,7 @@ from helpers.features_files import FILE_HANDLE, REOPEN
 from helpers.features_getfd import SIBLING_GETFD
 from helpers.features_process import CLONE3, USER_CHANGE
 from helpers.gating import needs
+from helpers.info import Exited
 from helpers.observe import Watcher
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
@@ -266,5 +267,6 @@ def test_close_after_the_end_has_no_effect(child: ThreadGroup) -> None:
     made.leader.exit_group(5)
     Watcher(observer, events=PollEvent.NONE).assert_notified(PollEvent.HUP)
     before = observer.info(InfoMask.EXIT)
+    assert before.exit == Exited(5)
     pidfd.close()
     assert observer.info(InfoMask.EXIT) == before

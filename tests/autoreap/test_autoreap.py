@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import autoreap, features, procfs, reaping, syscalls
+from helpers import autoreap, features, procfs, reaping, signals, syscalls
 from helpers.autoreap import AUTOREAP, bear, wait_as_waitpid, wait_for
 from helpers.expect import refused
 from helpers.features_autoreap import AUTOREAP as HAS_AUTOREAP
@@ -150,7 +150,7 @@ def test_adopted_child_is_reaped_and_tells_nobody(child: ThreadGroup) -> None:
     middle.leader.exit_group()
     assert middle.reap() == Exited(0)
     assert procfs.status(made.pid)["PPid"] == str(child.pid)
-    child.leader.call(signal.pthread_sigmask, signal.SIG_BLOCK, [signal.SIGCHLD])
+    child.leader.call(signals.block, signal.SIGCHLD)
     pidfd.send_signal(signal.SIGKILL)
     _assert_reaped(child.leader, made, pidfd, Killed(signal.SIGKILL))
     assert procfs.pending_signals(child.pid) == (set(), set())

@@ -9,12 +9,21 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import clone, features, features_autoreap, features_files, features_process, procfs
+from helpers import (
+    clone,
+    fdinfo,
+    features,
+    features_autoreap,
+    features_files,
+    features_process,
+    procfs,
+    reaping,
+)
 from helpers.autoreap import AUTOKILL
 from helpers.clone import Call
 from helpers.expect import refused
 from helpers.gating import needs
-from helpers.info import Exited
+from helpers.info import Exited, Killed, decode_waitid
 from helpers.observe import Watcher
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
@@ -40,11 +49,13 @@ def test_the_pidfd_closes_on_exec(call: Call, child: ThreadGroup) -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_the_pidfd_is_of_the_new_process_and_blocks(call: Call, child: ThreadGroup) -> None:
-    """Its status flags are those of ``pidfd_open`` without flags.
+    """Its status flags are those of ``pidfd_open`` without flags, and it leads to the new pid.
 
     Beyond the C suite.
     """
-    assert child.leader.call(clone.process, call).pidfd.status_flags == os.O_RDWR
+    made = child.leader.call(clone.process, call)
+    assert made.pidfd.status_flags == os.O_RDWR
+    assert fdinfo.shown(made.pidfd).pid == str(made.tid)
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -102,7 +113,7 @@ def test_the_pidfd_keeps_the_end_of_a_process_that_was_reaped_by_number(
     Beyond the C suite.
     """
     made = child.leader.call(clone.process, call, CloneFlag.PIDFD, 42)
-    child.leader.call(os.waitpid, made.tid, 0)
+    assert child.leader.call(reaping.reap, made.tid) == Exited(42)
     assert made.pidfd.poll() == PollEvent.IN | PollEvent.HUP
     assert made.pidfd.info(InfoMask.EXIT).exit == Exited(42)
 
@@ -130,7 +141,7 @@ def test_the_pidfd_sees_into_a_new_pid_namespace(call: Call) -> None:
     made.pidfd.send_signal(signal.SIGKILL)
     result = maker.leader.call(Pidfd.waitid, made.pidfd, os.WEXITED)
     assert result is not None
-    assert (result.si_pid, result.si_status) == (made.tid, signal.SIGKILL)
+    assert (result.si_pid, decode_waitid(result)) == (made.tid, Killed(signal.SIGKILL))
 
 
 @needs(features_process.WAIT)
@@ -149,7 +160,7 @@ def test_the_maker_of_a_sibling_has_its_pidfd_and_no_child(call: Call, child: Th
         child.leader.call(Pidfd.waitid, made.pidfd, os.WEXITED | os.WNOHANG | WALL)
     found = made.pidfd.waitid(os.WEXITED | WALL)
     assert found is not None
-    assert (found.si_pid, found.si_status) == (made.tid, 42)
+    assert (found.si_pid, decode_waitid(found)) == (made.tid, Exited(42))
 
 
 def test_clone_refuses_a_pidfd_together_with_the_tid(child: ThreadGroup) -> None:

@@ -11,12 +11,12 @@ import signal
 
 import pytest
 
-from helpers import crashes, features_info, features_sockets, kernel, raw_info
+from helpers import crashes, features_info, features_sockets, raw_info, records
 from helpers.crashes import Crash, Taker
 from helpers.gating import needs
 from helpers.info import Killed
 from helpers.process import ThreadGroup
-from helpers.uapi import SEGV_MAPERR, SI_TKILL, CoredumpMask, InfoMask, PollEvent
+from helpers.uapi import SEGV_MAPERR, SI_TKILL, InfoMask, PollEvent
 
 pytestmark = [
     needs(features_info.COREDUMP),
@@ -46,15 +46,11 @@ def test_receiver_of_a_dump_is_told_the_signal_and_its_code(
 
     Beyond the C suite, which has it in another directory.
     """
+    alive, supported = records.of_task(child.leader), raw_info.supported(child.pidfd())
     with crashes.receiver(taker) as receiver:
         child.leader.begin(crashes.crash, way)
         dump = receiver.dump()
-    assert dump.pid == child.pid
-    assert dump.info.coredump == CoredumpMask.COREDUMPED | CoredumpMask.USER
-    if kernel.running() >= (6, 19):
-        assert dump.info.coredump_signal == number
-    if kernel.running() >= (7, 1):
-        assert dump.info.coredump_code == code
+    assert dump.info == records.with_dump(alive, number, code, supported)
 
 
 def test_subthread_that_crashes_dumps_its_process(child: ThreadGroup, taker: Taker) -> None:
@@ -62,12 +58,11 @@ def test_subthread_that_crashes_dumps_its_process(child: ThreadGroup, taker: Tak
 
     Beyond the C suite.
     """
+    alive, supported = records.of_task(child.leader), raw_info.supported(child.pidfd())
     with crashes.receiver(taker) as receiver:
         child.spawn_thread().begin(crashes.crash, Crash.FAULT)
         dump = receiver.dump()
-    assert dump.pid == child.pid
-    if kernel.running() >= (6, 19):
-        assert dump.info.coredump_signal == signal.SIGSEGV
+    assert dump.info == records.with_dump(alive, signal.SIGSEGV, SEGV_MAPERR, supported)
 
 
 def test_process_that_dumps_core_has_not_ended(child: ThreadGroup, taker: Taker) -> None:
@@ -92,23 +87,30 @@ def test_dump_is_told_after_the_reap(
 
     Beyond the C suite, which has it in another directory.
     """
-    pidfd = child.pidfd()
+    pidfd, outcome = child.pidfd(), Killed(number, core_dumped=True)
+    supported = raw_info.supported(pidfd)
     with crashes.receiver(taker) as receiver:
         child.leader.begin(crashes.crash, way)
-        dump = receiver.dump()
-    assert child.reap() == Killed(number, core_dumped=True)
+        receiver.discard()
+    assert child.reap() == outcome
     found = pidfd.info(InfoMask.EXIT | InfoMask.COREDUMP)
-    assert found.exit == Killed(number, core_dumped=True)
-    assert found.coredump == dump.info.coredump
-    assert (found.coredump_signal, found.coredump_code) == (
-        dump.info.coredump_signal,
-        dump.info.coredump_code,
-    )
-    assert found.coredump_code in (None, code)
+    assert found == records.with_dump(records.of_reaped(outcome), number, code, supported)
 
 
 @needs(features_info.SUPPORTED_MASK)
-@pytest.mark.parametrize("bit", [InfoMask.COREDUMP_SIGNAL, InfoMask.COREDUMP_CODE], ids=str)
+@pytest.mark.parametrize(
+    "bit",
+    [
+        pytest.param(
+            InfoMask.COREDUMP_SIGNAL,
+            marks=needs(features_info.COREDUMP_SIGNAL),
+            id="COREDUMP_SIGNAL",
+        ),
+        pytest.param(
+            InfoMask.COREDUMP_CODE, marks=needs(features_info.COREDUMP_CODE), id="COREDUMP_CODE"
+        ),
+    ],
+)
 def test_bit_of_a_dump_is_supported_and_answered(
     child: ThreadGroup, taker: Taker, bit: InfoMask
 ) -> None:
@@ -120,6 +122,7 @@ def test_bit_of_a_dump_is_supported_and_answered(
     claimed = bit in raw_info.supported(pidfd)
     with crashes.receiver(taker) as receiver:
         child.leader.begin(crashes.crash, Crash.ABORT)
-        receiver.dump()
+        receiver.discard()
     child.reap()
-    assert claimed == (bit in pidfd.info(InfoMask.EXIT | InfoMask.COREDUMP).mask)
+    answered = bit in pidfd.info(InfoMask.EXIT | InfoMask.COREDUMP).mask
+    assert (claimed, answered) == (True, True)

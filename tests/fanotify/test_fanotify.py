@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from helpers import fanotify, fdinfo, features, features_fanotify, kernel
-from helpers.fanotify import FAN_REPORT_TID, Group
+from helpers.fanotify import Group
 from helpers.gating import needs
 from helpers.info import Exited
 from helpers.process import ThreadGroup
 from helpers.uapi import InfoMask, PidfdFlag
+from helpers.uapi_files import FAN_REPORT_TID
 
 pytestmark = needs(features_fanotify.PIDFDS)
 

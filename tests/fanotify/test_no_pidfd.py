@@ -9,19 +9,18 @@ import pytest
 
 from helpers import fanotify, features_fanotify, features_process, procfs
 from helpers.expect import refused
-from helpers.fanotify import (
+from helpers.fanotify import METADATA_SIZE, Group
+from helpers.gating import needs
+from helpers.process import ThreadGroup
+from helpers.rights import EVERY_CAPABILITY
+from helpers.syscalls_access import drop_capabilities
+from helpers.uapi_files import (
     FAN_EPIDFD,
     FAN_NOPIDFD,
     FAN_REPORT_FD_ERROR,
     FAN_REPORT_FID,
     FAN_REPORT_PIDFD,
-    METADATA_SIZE,
-    Group,
 )
-from helpers.gating import needs
-from helpers.process import ThreadGroup
-from helpers.rights import EVERY_CAPABILITY
-from helpers.syscalls_access import drop_capabilities
 
 PIDFDS = needs(features_fanotify.PIDFDS)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features, filesystem, procfs
+from helpers import features, filesystem, procfs, signals
 from helpers.descriptor import Descriptor
 from helpers.expect import refused
 from helpers.features_files import FILE_HANDLE, HANDLE_CLOEXEC, HANDLE_THREAD
@@ -159,7 +159,7 @@ def test_thread_scope_is_kept(anchor: Pidfd, child: ThreadGroup) -> None:
     file_handle.open_by_handle_at_valid_flags (pidfd_file_handle_test.c), which looks at the flag
     only.
     """
-    child.leader.call(signal.pthread_sigmask, signal.SIG_BLOCK, [signal.SIGUSR1])
+    child.leader.call(signals.block, signal.SIGUSR1)
     thread = child.spawn_thread()
     handle = filesystem.handle_of(thread.pidfd(PidfdFlag.THREAD))
     opened = filesystem.open_handle(anchor, handle, PidfdFlag.THREAD)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 
 from helpers import (
-    expect,
     features_getfd,
     features_namespaces,
     features_process,
@@ -27,7 +26,7 @@ from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.rights import Obstacle
 from helpers.targets import NotAPidfd
-from helpers.uapi import PidfdFlag
+from helpers.uapi import INT_MAX, PidfdFlag
 
 pytestmark = needs(features_getfd.PIDFD_GETFD)
 
@@ -102,7 +101,7 @@ def test_other_descriptor_is_no_pidfd(kind: NotAPidfd) -> None:
         getfd.copy(targets.make(kind), 0)
 
 
-@pytest.mark.parametrize("number", [-1, (1 << 31) - 1], ids=["-1", "highest"])
+@pytest.mark.parametrize("number", [-1, INT_MAX], ids=["-1", "highest"])
 def test_number_that_is_not_open_is_no_pidfd(number: int) -> None:
     """In place of a pidfd a number that names no descriptor gives EBADF.
 
@@ -188,7 +187,8 @@ def test_process_that_is_killed_meanwhile_is_never_said_to_lack_the_descriptor(
     62c4d31d7829 ("pidfd: refuse access to tasks that have started exiting harder"), v7.1. Beyond
     the C suite.
     """
-    pidfd, number = child.pidfd(), child.leader.call(os.memfd_create, f"target {attempt}")
-    child.kill()
-    refusal = getfd.copy_until_refused(pidfd, number)
-    assert refusal in expect.names(moved(errno.ESRCH, old=errno.EBADF, since=(6, 9))).split()
+    target = child.leader.fork(role=f"target {attempt}")
+    pidfd, number = target.pidfd(), target.leader.call(os.memfd_create, "target")
+    order = child.leader.begin(getfd.copy_until_refused, pidfd, number)
+    target.kill()
+    assert order.result() in moved(errno.ESRCH, old=errno.EBADF, since=(6, 9))

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import errno
-import os
 import stat
 
 import pytest
 
 from helpers import filesystem, syscalls
 from helpers.expect import refused
-from helpers.features_files import GENERATION, PIDFS
+from helpers.features_files import GENERATION, PIDFS, WHOLE_INODES
 from helpers.gating import needs
 from helpers.parameters import OF_PIDFS
 from helpers.process import ThreadGroup
-from helpers.uapi import IS_64BIT, PidfdFlag
+from helpers.uapi import PidfdFlag
 from helpers.uapi_files import FS_IOC_GETVERSION, PID_FS_MAGIC
 
 pytestmark = needs(PIDFS)
@@ -47,11 +46,7 @@ def test_link_in_proc_tells_of_an_anonymous_inode(child: ThreadGroup, scope: Pid
     assert filesystem.link_text(child.pidfd(scope)) == "anon_inode:[pidfd]"
 
 
-@needs(GENERATION)
-@pytest.mark.skipif(
-    not IS_64BIT and not os.uname().machine.endswith("64"),
-    reason="a 32-bit kernel keeps half of the number here",
-)
+@needs(GENERATION, WHOLE_INODES)
 @OF_PIDFS
 def test_generation_is_0_where_inode_numbers_are_whole(
     child: ThreadGroup, scope: PidfdFlag

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from helpers import features
-from helpers.gating import needs
 from helpers.observe import How
+from helpers.parameters import OF_SILENT_LEADERS
 from helpers.uapi import PidfdFlag
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(PidfdFlag.THREAD, id="thread pidfd", marks=needs(features.DELAYED_LEADER)),
-        # The rules of this folder hold for these since pidfds can be polled.
-        pytest.param(PidfdFlag.NONE, id="process pidfd", marks=needs(features.PIDFD_OPEN)),
-    ]
-)
+@pytest.fixture(params=OF_SILENT_LEADERS)
 def scope(request: pytest.FixtureRequest) -> PidfdFlag:
     """Flags to open the leader's pidfd with."""
     flags: PidfdFlag = request.param

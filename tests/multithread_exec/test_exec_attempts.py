@@ -46,15 +46,21 @@ def test_failed_exec_notifies_nobody_and_the_group_goes_on(
     Beyond the C suite.
     """
     threads = [child.leader, child.spawn_thread("subthread"), child.spawn_thread("bystander")]
-    watchers = [watch(thread.pidfd(PidfdFlag.THREAD)) for thread in threads]
-    of_process = watch(child.pidfd())
+    pidfds = [thread.pidfd(PidfdFlag.THREAD) for thread in threads]
+    of_leader = [watch(pidfds[0]), watch(child.pidfd())]
+    # A subthread is reaped as it ends: by then it hangs up, but it may tell IN before.
+    of_others = [watch(pidfd, events=PollEvent.NONE) for pidfd in pidfds[1:]]
     with refused(error):
         threads[0 if by_leader else 1].call(agent.exec_path, path)
-    for watcher in (*watchers, of_process):
+    for watcher in (*of_leader, *of_others):
         watcher.assert_silent("the exec has failed")
+    assert [pidfd.poll() for pidfd in pidfds] == [PollEvent.NONE] * 3
     assert [thread.call(os.getpid) for thread in threads] == [child.pid] * 3
     child.kill()
-    of_process.assert_notified(PollEvent.IN)
+    for watcher in of_leader:
+        watcher.assert_notified(PollEvent.IN)
+    for watcher in of_others:
+        watcher.assert_notified(PollEvent.HUP)
 
 
 @needs(features.DELAYED_LEADER)

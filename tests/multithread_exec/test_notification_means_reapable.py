@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features, procfs
+from helpers import features, procfs, signals
 from helpers.deadline import Deadline
 from helpers.gating import needs
 from helpers.info import Exited, Killed, Outcome, decode_waitid
@@ -28,7 +28,7 @@ def _sigchld_pending(parent: ThreadGroup) -> bool:
 @pytest.fixture
 def parent(child: ThreadGroup) -> ThreadGroup:
     """A process that keeps SIGCHLD pending."""
-    child.leader.call(signal.pthread_sigmask, signal.SIG_BLOCK, [signal.SIGCHLD])
+    child.leader.call(signals.block, signal.SIGCHLD)
     return child
 
 

@@ -47,6 +47,8 @@ def test_notification_of_a_leader_that_exits_early_does_not_come_late(
     child.spawn_thread()
     child.leader.exit()
     watcher.assert_silent("the leader has been a zombie for a while", quiet=True)
+    child.kill()
+    watcher.assert_notified(PollEvent.IN)
 
 
 @pytest.mark.parametrize("polling", [poll_on, epoll_on], ids=["poll", "epoll"])

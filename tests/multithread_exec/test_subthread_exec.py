@@ -64,6 +64,8 @@ def test_notification_of_an_exec_does_not_come_late(
     watcher = watch(child.pidfd(PidfdFlag.THREAD))
     _exec_in_subthread(child, leader_gone)
     watcher.assert_silent("the new image has run for a while", quiet=True)
+    child.kill()
+    watcher.assert_notified(PollEvent.IN)
 
 
 @with_leader

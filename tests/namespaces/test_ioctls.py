@@ -11,6 +11,7 @@ import pytest
 from helpers import features, features_namespaces, namespaces, rights
 from helpers.endings import LEADER_ENDS, end_leader
 from helpers.expect import refused
+from helpers.filesystem import identity
 from helpers.gating import needs
 from helpers.namespaces import Kind
 from helpers.parameters import obstacles
@@ -42,7 +43,7 @@ def test_namespace_is_that_of_the_process(spawn: Callable[..., ThreadGroup], kin
     EOPNOTSUPP is taken for an answer from every kernel.
     """
     child = spawn(CloneFlag.NEWUSER | kind.flag)
-    found = namespaces.identity(namespaces.get(child.pidfd(), kind))
+    found = identity(namespaces.get(child.pidfd(), kind))
     assert found == namespaces.of(child.pid)[kind.name]
     assert found != namespaces.of(os.getpid())[kind.name]
 
@@ -59,7 +60,7 @@ def test_time_namespace_of_the_children_differs_from_that_of_the_process(
     child.leader.call(namespaces.change_time_for_children)
     theirs = namespaces.of(child.pid)
     for kind in (namespaces.TIME, namespaces.TIME_FOR_CHILDREN):
-        found = namespaces.identity(namespaces.get(child.pidfd(), kind))
+        found = identity(namespaces.get(child.pidfd(), kind))
         assert (kind.name, found) == (kind.name, theirs[kind.name])
     assert theirs["time"] != theirs["time_for_children"]
 
@@ -76,7 +77,7 @@ def test_pid_namespace_of_the_children_differs_from_that_of_the_process(
     child.leader.call(namespaces.unshare, CloneFlag.NEWPID)
     first = child.leader.fork()
     requests = (namespaces.PID, namespaces.PID_FOR_CHILDREN)
-    own, childrens = (namespaces.identity(namespaces.get(child.pidfd(), kind)) for kind in requests)
+    own, childrens = (identity(namespaces.get(child.pidfd(), kind)) for kind in requests)
     assert own == namespaces.of(os.getpid())["pid"]
     assert childrens == namespaces.of(first.pid)["pid"]
     assert own != childrens
@@ -94,7 +95,7 @@ def test_thread_pidfd_gives_the_namespace_of_that_thread(
     thread = child.spawn_thread()
     thread.call(namespaces.unshare, CloneFlag.NEWUTS)
     found = [
-        namespaces.identity(namespaces.get(task.pidfd(PidfdFlag.THREAD), namespaces.UTS))
+        identity(namespaces.get(task.pidfd(PidfdFlag.THREAD), namespaces.UTS))
         for task in (child.leader, thread)
     ]
     assert found == [namespaces.of(child.pid, tid)["uts"] for tid in (child.pid, thread.tid)]
@@ -132,7 +133,7 @@ def test_pid_namespace_of_the_children_is_told_before_the_first_of_them(
     """
     child, kind = spawn(CloneFlag.NEWUSER), namespaces.PID_FOR_CHILDREN
     child.leader.call(namespaces.unshare, CloneFlag.NEWPID)
-    early = namespaces.identity(namespaces.get(child.pidfd(), kind))
+    early = identity(namespaces.get(child.pidfd(), kind))
     assert early == namespaces.of(child.leader.fork().pid)["pid"]
 
 

@@ -13,17 +13,16 @@ from helpers.gating import needs
 from helpers.parameters import SCOPES
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
-from helpers.uapi import PID_MAX_LIMIT, PidfdFlag
+from helpers.uapi import INT_MAX, INT_MIN, PID_MAX_LIMIT, PidfdFlag
 
 pytestmark = needs(features.PIDFD_OPEN)
 
 BITS = [PidfdFlag(1 << bit) for bit in range(32)]
 KNOWN = PidfdFlag.NONBLOCK | PidfdFlag.THREAD
-LOWEST, HIGHEST = -(1 << 31), (1 << 31) - 1
 
 
 @pytest.mark.parametrize("flags", SCOPES)
-@pytest.mark.parametrize("pid", [0, -1, LOWEST], ids=["0", "-1", "lowest"])
+@pytest.mark.parametrize("pid", [0, -1, INT_MIN], ids=["0", "-1", "lowest"])
 def test_numbers_that_name_no_task_are_invalid(pid: int, flags: PidfdFlag) -> None:
     """A pid must be positive: EINVAL, neither ESRCH nor the caller itself.
 
@@ -34,7 +33,7 @@ def test_numbers_that_name_no_task_are_invalid(pid: int, flags: PidfdFlag) -> No
 
 
 @pytest.mark.parametrize("flags", SCOPES)
-@pytest.mark.parametrize("pid", [PID_MAX_LIMIT, HIGHEST], ids=["limit", "highest"])
+@pytest.mark.parametrize("pid", [PID_MAX_LIMIT, INT_MAX], ids=["limit", "highest"])
 def test_numbers_that_no_task_has_are_not_found(pid: int, flags: PidfdFlag) -> None:
     """A positive number without a task gives ESRCH.
 
@@ -65,7 +64,7 @@ def test_unknown_flags_are_refused_before_the_number_is_looked_at() -> None:
     So a caller can probe for a flag without a process. Beyond the C suite.
     """
     with refused(errno.EINVAL):
-        Pidfd.open(HIGHEST, PidfdFlag(1))
+        Pidfd.open(INT_MAX, PidfdFlag(1))
 
 
 def test_a_full_table_takes_no_pidfd(child: ThreadGroup) -> None:

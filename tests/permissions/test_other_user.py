@@ -99,7 +99,7 @@ def test_no_scope_reaches_another_users_process(
     stranger = features_process.ordinary_user()
     for number in (0, SIGKILL):
         with refused(errno.EPERM):
-            stranger.leader.call(signals.send_scoped, opened[kind], number, flags)
+            stranger.leader.call(signals.send, opened[kind], number, flags)
     assert [thread.call(int) for thread in child.threads] == [0, 0]
 
 
@@ -126,7 +126,7 @@ def test_process_group_is_signalled_as_far_as_the_sender_may(
     _join(child, member)
     for group in (member, sender):
         group.leader.call(rights.become, OTHER_USER)
-    sender.leader.call(signals.send_scoped, child.pidfd(), SIGUSR1, SignalFlag.PROCESS_GROUP)
+    sender.leader.call(signals.send, child.pidfd(), SIGUSR1, SignalFlag.PROCESS_GROUP)
     assert (_has(child), _has(member)) == (False, True)
 
 
@@ -142,5 +142,5 @@ def test_process_group_without_a_member_to_signal_is_refused(
     _join(child, member)
     stranger: Thread = features_process.ordinary_user().leader
     with refused(errno.EPERM):
-        stranger.call(signals.send_scoped, child.pidfd(), SIGUSR1, SignalFlag.PROCESS_GROUP)
+        stranger.call(signals.send, child.pidfd(), SIGUSR1, SignalFlag.PROCESS_GROUP)
     assert (_has(child), _has(member)) == (False, False)

@@ -11,16 +11,12 @@ from helpers import features
 from helpers.endings import Ended
 from helpers.gating import needs
 from helpers.info import Exited, Killed
+from helpers.parameters import BOTH_SCOPES
 from helpers.process import ThreadGroup
 from helpers.uapi import CloneFlag, PidfdFlag
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(PidfdFlag.NONE, id="process-scoped"),
-        pytest.param(PidfdFlag.THREAD, id="thread-scoped"),
-    ]
-)
+@pytest.fixture(params=BOTH_SCOPES)
 def scope(request: pytest.FixtureRequest) -> PidfdFlag:
     """Both kinds of pidfds that a leader can have."""
     flags: PidfdFlag = request.param

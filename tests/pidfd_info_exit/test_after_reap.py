@@ -73,6 +73,7 @@ def test_watcher_of_hangups_is_woken_by_the_reap(
     Beyond the C suite.
     """
     watcher = watch(zombie.pidfd, how, PollEvent.NONE)
+    watcher.assert_silent("the process is a zombie")
     zombie.reap()
     watcher.assert_notified(PollEvent.HUP)
     assert zombie.pidfd.info(InfoMask.EXIT) == records.of_reaped(zombie.outcome)

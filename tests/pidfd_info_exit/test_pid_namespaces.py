@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features, joining, reaping, records
+from helpers import features, namespaces, reaping, records
 from helpers.endings import Ended
 from helpers.expect import moved, refused
 from helpers.gating import needs
@@ -132,7 +132,7 @@ def test_parent_outside_the_namespace_is_number_0(spawn: Callable[..., ThreadGro
     """
     outside = spawn(CloneFlag.NEWUSER, role="outside")
     init = outside.leader.fork(CloneFlag.NEWPID, role="init")
-    outside.leader.call(joining.join, init.pidfd(), CloneFlag.NEWPID)
+    outside.leader.call(namespaces.enter, init.pidfd(), CloneFlag.NEWPID)
     guest = outside.leader.fork(role="guest")
     inner = guest.leader.call(os.getpid)
     answer = guest.leader.call(Pidfd.info, guest.pidfd())

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 
 import pytest
 
 from helpers import features_getfd, features_process, race_rules, scenes
-from helpers.expect import moved
 from helpers.gating import needs
 from helpers.race_observers import GetFd
 from helpers.races import Race
@@ -30,7 +28,9 @@ def test_a_process_that_ends_gives_its_file_or_is_not_found(
 ) -> None:
     """A copy is of the right file until ESRCH; never EBADF, though the files are closed first.
 
+    Nor EPERM, but from Yama, which refuses a process that is being reaped.
+
     Beyond the C suite, whose no_strange_EBADF looks at a zombie alone.
     """
-    refusals = (*moved(errno.ESRCH, old=errno.EBADF, since=(6, 9)), errno.EPERM)
+    refusals = features_getfd.refusals_of_the_ended()
     race(scene, GetFd).assert_each(race_rules.gives_its_file_or(refusals))

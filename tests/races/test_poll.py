@@ -9,6 +9,7 @@ import pytest
 
 from helpers import features, features_process, race_rules, scenes, scenes_exec
 from helpers.gating import needs
+from helpers.parameters import OF_SILENT_LEADERS
 from helpers.race_observers import Epoll, HangupInfo, Poll
 from helpers.races import Race
 from helpers.scenes import Scene
@@ -16,13 +17,7 @@ from helpers.uapi import PidfdFlag
 
 Racing = Callable[..., Race]
 polling = pytest.mark.parametrize("polling", [Poll, Epoll], ids=["poll", "epoll"])
-scope = pytest.mark.parametrize(
-    "scope",
-    [
-        pytest.param(PidfdFlag.THREAD, id="thread pidfd", marks=needs(features.DELAYED_LEADER)),
-        pytest.param(PidfdFlag.NONE, id="process pidfd", marks=needs(features.PIDFD_OPEN)),
-    ],
-)
+scope = pytest.mark.parametrize("scope", OF_SILENT_LEADERS)
 end = pytest.mark.parametrize(
     "scene",
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -14,23 +14,17 @@ from helpers import (
     features_process,
     features_rights,
     race_rules,
+    setuid,
 )
 from helpers.gating import needs
 from helpers.race_driver import MakeObserver
 from helpers.race_namespaces import ITS_NAMESPACE, GetOurNamespace
 from helpers.race_observers import ITS_FILE, GetFd
-from helpers.race_setuid import become_root_by_exec, setuid_program
+from helpers.race_setuid import become_root_by_exec
 from helpers.races import Race
 from helpers.rights import OTHER_USER
 
 pytestmark = needs(features_process.USER_CHANGE, features_rights.SETUID_EXEC)
-
-
-@pytest.fixture
-def program() -> Iterator[str]:
-    """A program that runs as root whoever starts it."""
-    with setuid_program() as path:
-        yield path
 
 
 @pytest.mark.parametrize(
@@ -53,12 +47,12 @@ def program() -> Iterator[str]:
     ],
 )
 def test_a_process_that_becomes_root_lets_nobody_look_any_more(
-    race: Callable[..., Race], program: str, observer: MakeObserver, seen: object, error: int
+    race: Callable[..., Race], observer: MakeObserver, seen: object, error: int
 ) -> None:
     """Its user gets at what is the process's until the exec, and at nothing from then on.
 
     Beyond the C suite.
     """
-    scene = partial(become_root_by_exec, path=program)
+    scene = partial(become_root_by_exec, program=setuid.program())
     played = race(scene, observer, user=OTHER_USER)
     played.assert_each(race_rules.is_refused_in_the_end(seen, error))

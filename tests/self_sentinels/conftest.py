@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from helpers import signals
 from helpers.process import ThreadGroup
 from helpers.sentinels import Sentinel
 from helpers.thread import Thread
@@ -14,7 +15,7 @@ from helpers.thread import Thread
 @pytest.fixture
 def group(child: ThreadGroup) -> ThreadGroup:
     """A child of two threads in which SIGUSR1 stays pending, in the queue it was sent to."""
-    child.leader.call(signal.pthread_sigmask, signal.SIG_BLOCK, [signal.SIGUSR1])
+    child.leader.call(signals.block, signal.SIGUSR1)
     child.spawn_thread("subthread")
     return child
 

@@ -13,11 +13,9 @@ from helpers.gating import needs
 from helpers.pidfd import Pidfd
 from helpers.sentinels import Call, Sentinel, answers_to_caller
 from helpers.syscalls import poll
-from helpers.uapi import PollEvent
+from helpers.uapi import INT_MAX, PollEvent
 
 pytestmark = needs(features.PIDFD_OPEN, features.SELF_SENTINELS)
-
-HIGHEST = (1 << 31) - 1
 
 
 @pytest.mark.parametrize(
@@ -59,7 +57,7 @@ def test_waitid_refuses_a_sentinel(sentinel: Sentinel) -> None:
     """
     due = {str(sentinel): "EINVAL", "a pidfd of the caller": "ECHILD"}
     assert answers_to_caller(calls.wait, sentinel) == due
-    assert answer(calls.wait, HIGHEST) == "EBADF"
+    assert answer(calls.wait, INT_MAX) == "EBADF"
 
 
 @pytest.mark.parametrize("call", [calls.read_fdinfo, calls.read_link], ids=["fdinfo", "fd"])
@@ -81,7 +79,7 @@ def test_poll_passes_over_a_sentinel(sentinel: Sentinel) -> None:
         due = {
             sentinel.number: PollEvent.NONE,
             pidfd.fileno(): PollEvent.NONE,
-            HIGHEST: PollEvent.NVAL,
+            INT_MAX: PollEvent.NVAL,
         }
         found = poll(dict.fromkeys(due, int(PollEvent.IN)), timeout_ms=0)
     assert {number: PollEvent(events) for number, events in found.items()} == due

@@ -9,7 +9,7 @@ from signal import SIGTERM, SIGUSR1
 
 import pytest
 
-from helpers import features
+from helpers import features, signals
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.info import Killed
@@ -17,6 +17,7 @@ from helpers.process import ThreadGroup
 from helpers.sentinels import Sentinel, pending
 from helpers.syscalls import pidfd_send_signal
 from helpers.thread import Thread
+from helpers.uapi import INT_MAX, INT_MIN
 
 pytestmark = needs(features.SELF_SENTINELS)
 
@@ -48,7 +49,7 @@ def test_thread_signal_is_not_taken_by_a_thread_that_would(child: ThreadGroup) -
     Beyond the C suite.
     """
     subthread = child.spawn_thread("subthread")
-    subthread.call(signal.pthread_sigmask, signal.SIG_BLOCK, [SIGTERM])
+    subthread.call(signals.block, SIGTERM)
     subthread.call(pidfd_send_signal, Sentinel.THREAD.number, SIGTERM)
     assert child.leader.call(os.getpid) == child.pid
     assert pending(child) == {"subthread": {"SIGTERM"}}
@@ -60,7 +61,7 @@ def test_group_signal_is_taken_by_a_thread_that_does_not_block_it(child: ThreadG
     Beyond the C suite.
     """
     subthread = child.spawn_thread("subthread")
-    subthread.call(signal.pthread_sigmask, signal.SIG_BLOCK, [SIGTERM])
+    subthread.call(signals.block, SIGTERM)
     subthread.begin(pidfd_send_signal, Sentinel.GROUP.number, SIGTERM)
     assert child.reap() == Killed(SIGTERM)
 
@@ -87,7 +88,7 @@ def test_signal_0_only_asks(group: ThreadGroup, caller: Thread, sentinel: Sentin
 
 @pytest.mark.parametrize(
     "number",
-    [-1, signal.NSIG, (1 << 31) - 1, -(1 << 31)],
+    [-1, signal.NSIG, INT_MAX, INT_MIN],
     ids=["-1", "first beyond the last", "highest", "lowest"],
 )
 def test_numbers_of_no_signal_are_invalid(
@@ -140,7 +141,7 @@ def test_sentinel_follows_a_subthread_that_executes(child: ThreadGroup, sentinel
     """
     child.spawn_thread().exec_agent()
     child.threads = [child.leader]
-    child.leader.call(signal.pthread_sigmask, signal.SIG_BLOCK, [SIGUSR1])
+    child.leader.call(signals.block, SIGUSR1)
     child.leader.call(pidfd_send_signal, sentinel.number, SIGUSR1)
     queue = "leader" if sentinel is Sentinel.THREAD else "the group"
     assert pending(child) == {queue: {"SIGUSR1"}}

@@ -83,7 +83,7 @@ def test_a_signal_is_for_the_scope_of_the_flag_or_else_of_the_pidfd(
 
     A directory of /proc has no scope of its own: the group. Beyond the C suite.
     """
-    signals.send_scoped(open_kind(kind, subthread), SIGUSR1, flags)
+    signals.send(open_kind(kind, subthread), SIGUSR1, flags)
     assert keepers(subthread) == {keeper}
 
 
@@ -100,9 +100,9 @@ def test_sigkill_for_a_leader_that_has_exited_harms_nobody(
     """
     group, held = subthread.group, open_kind(kind, subthread)
     group.leader.exit()
-    signals.send_scoped(held, SIGKILL, flags)
+    signals.send(held, SIGKILL, flags)
     assert subthread.call(os.getpid) == group.pid
-    signals.send_scoped(held, SIGKILL, THREAD_GROUP)
+    signals.send(held, SIGKILL, THREAD_GROUP)
     assert group.reap() == Killed(SIGKILL)
 
 
@@ -119,7 +119,7 @@ def test_a_process_group_is_signalled_through_its_leader(
     member.leader.call(os.setpgid, 0, leader.pid)
     for process in (member, stranger):
         process.leader.call(signals.block, SIGUSR1)
-    signals.send_scoped(open_kind(kind, subthread), SIGUSR1, PROCESS_GROUP)
+    signals.send(open_kind(kind, subthread), SIGUSR1, PROCESS_GROUP)
     assert keepers(subthread) == {GROUP}
     assert procfs.pending_signals(member.pid) == (set(), {SIGUSR1})
     assert procfs.pending_signals(stranger.pid) == (set(), set())
@@ -151,7 +151,7 @@ def test_who_leads_no_process_group_signals_none(kind: str, subthread: Thread) -
     Beyond the C suite.
     """
     with refused(errno.ESRCH):
-        signals.send_scoped(open_kind(kind, subthread), SIGUSR1, PROCESS_GROUP)
+        signals.send(open_kind(kind, subthread), SIGUSR1, PROCESS_GROUP)
     assert keepers(subthread) == set()
 
 
@@ -163,7 +163,7 @@ def test_a_subthread_of_a_group_leader_leads_no_process_group(kind: str, subthre
     """
     subthread.group.leader.call(os.setpgid, 0, 0)
     with refused(errno.ESRCH):
-        signals.send_scoped(open_kind(kind, subthread), SIGUSR1, PROCESS_GROUP)
+        signals.send(open_kind(kind, subthread), SIGUSR1, PROCESS_GROUP)
     assert keepers(subthread) == set()
 
 
@@ -182,7 +182,7 @@ def test_two_scopes_at_once_are_invalid(flags: SignalFlag, kind: str, subthread:
     Beyond the C suite.
     """
     with refused(errno.EINVAL):
-        signals.send_scoped(open_kind(kind, subthread), 0, flags)
+        signals.send(open_kind(kind, subthread), 0, flags)
 
 
 def test_flags_are_looked_at_before_the_descriptor() -> None:
@@ -192,9 +192,9 @@ def test_flags_are_looked_at_before_the_descriptor() -> None:
     """
     with targets.make(NotAPidfd.MEMFD) as other:
         with refused(errno.EINVAL):
-            signals.send_scoped(other, 0, THREAD | THREAD_GROUP)
+            signals.send(other, 0, THREAD | THREAD_GROUP)
         with refused(errno.EBADF):
-            signals.send_scoped(other, 0, THREAD)
+            signals.send(other, 0, THREAD)
 
 
 @pytest.mark.parametrize("bit", range(3, 32))
@@ -214,7 +214,7 @@ def test_a_fatal_signal_to_one_thread_ends_them_all(subthread: Thread) -> None:
 
     Beyond the C suite.
     """
-    signals.send_scoped(open_kind("subthread", subthread), SIGKILL, THREAD)
+    signals.send(open_kind("subthread", subthread), SIGKILL, THREAD)
     assert subthread.group.reap() == Killed(SIGKILL)
 
 
@@ -229,7 +229,7 @@ def test_a_thread_that_has_exited_is_not_there_to_signal(
     pidfd = open_kind("subthread", subthread)
     subthread.exit()
     with refused(errno.ESRCH):
-        signals.send_scoped(pidfd, 0, flags)
+        signals.send(pidfd, 0, flags)
 
 
 def test_the_group_of_a_leader_that_exited_is_still_signalled(subthread: Thread) -> None:

@@ -15,6 +15,7 @@ from helpers import (
     features_process,
     features_targets,
     procfs,
+    reaping,
     signals,
     sleepers,
     targets,
@@ -27,7 +28,7 @@ from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.signals import SigInfo, send
 from helpers.targets import NotAPidfd
-from helpers.uapi import SI_USER, PidfdFlag
+from helpers.uapi import INT_MAX, SI_USER, PidfdFlag
 
 pytestmark = needs(features.PIDFD_OPEN, features_process.SEND_SIGNAL)
 
@@ -125,7 +126,7 @@ def test_a_recycled_pid_is_not_the_process_that_had_it(opened: Opener) -> None:
     first = leader.call(clone.process_with_pid, number)
     held = opened(procfs.outer_pid(leader.group.pid, number))
     first.pidfd.send_signal(SIGKILL)
-    leader.call(os.waitpid, number, 0)
+    assert leader.call(reaping.reap, number) == Killed(SIGKILL)
     second = leader.call(clone.process_with_pid, number)
     assert second.tid == first.tid
     for old in (held, first.pidfd):
@@ -145,9 +146,7 @@ def test_what_is_no_pidfd_is_refused(kind: NotAPidfd) -> None:
             send(file, 0)
 
 
-@pytest.mark.parametrize(
-    "number", [-1, NSIG, (1 << 31) - 1], ids=["-1", "first too high", "highest"]
-)
+@pytest.mark.parametrize("number", [-1, NSIG, INT_MAX], ids=["-1", "first too high", "highest"])
 def test_a_number_that_is_no_signal_is_invalid(number: int, child: ThreadGroup) -> None:
     """Numbers below 0, and those behind the last real-time signal, give EINVAL.
 

@@ -11,7 +11,7 @@ import pytest
 from helpers import features_process, sleepers
 from helpers.expect import refused
 from helpers.gating import needs
-from helpers.info import Exited
+from helpers.info import Exited, Killed, decode_waitid
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.uapi import PidfdFlag
@@ -54,7 +54,7 @@ def test_a_zombie_is_reaped_without_a_block(child: ThreadGroup) -> None:
     child.leader.exit_group(42)
     result = pidfd.waitid(os.WEXITED)
     assert result is not None
-    assert (result.si_code, result.si_status) == (os.CLD_EXITED, 42)
+    assert decode_waitid(result) == Exited(42)
     with refused(errno.ECHILD):
         pidfd.waitid(os.WEXITED)
 
@@ -92,7 +92,7 @@ def test_a_pidfd_turned_blocking_sleeps(child: ThreadGroup) -> None:
     order = sleepers.begin_waitid(child.leader, pidfd, os.WEXITED)
     assert not order.done(), "the wait was over before the end"
     grandchild.kill()
-    assert order.result().si_status == signal.SIGKILL
+    assert decode_waitid(order.result()) == Killed(signal.SIGKILL)
 
 
 def test_a_duplicate_turns_nonblocking_too(child: ThreadGroup) -> None:
@@ -121,12 +121,15 @@ def test_another_pidfd_of_the_process_stays_blocking(child: ThreadGroup) -> None
 
 
 def test_a_nonblocking_pidfd_leaves_other_waits_alone(child: ThreadGroup) -> None:
-    """A wait by number for the same child is not affected.
+    """A wait by number for the same child sleeps until its end.
 
     Beyond the C suite.
     """
-    pidfd = child.pidfd(PidfdFlag.NONBLOCK)
-    child.leader.exit_group(7)
-    assert child.reap() == Exited(7)
-    with refused(errno.ECHILD):
-        pidfd.waitid(os.WEXITED)
+    grandchild = child.leader.fork()
+    pidfd = grandchild.pidfd(PidfdFlag.NONBLOCK)
+    with refused(errno.EAGAIN):
+        sleepers.waitid_at_once(child.leader, pidfd, os.WEXITED)
+    order = sleepers.begin_reap(child.leader, grandchild.pid)
+    assert not order.done(), "the wait was over before the end"
+    grandchild.kill()
+    assert order.result() == Killed(signal.SIGKILL)

@@ -10,7 +10,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from helpers.sockets import ROOM_FOR_PIDFD, SCM_PIDFD, SO_PASSPIDFD, SO_PEERPIDFD
+from helpers.sockets import ROOM_FOR_PIDFD
+from helpers.uapi_sockets import SCM_PIDFD, SO_PASSPIDFD, SO_PEERPIDFD
 from selftests.faults import boundary, pidfds
 from selftests.faults.boundary import EFAULT, EINVAL, EPERM, ESRCH, Real
 from selftests.faults.registry import breaks, fault

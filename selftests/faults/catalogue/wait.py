@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from helpers.uapi import WALL, WCLONE, WNOTHREAD
+from helpers.uapi import P_PID, WALL, WCLONE, WNOTHREAD
 from selftests.faults import boundary, pidfds
 from selftests.faults.boundary import EAGAIN, EBADF, ECHILD, EINVAL, Real
 from selftests.faults.registry import breaks, fault
@@ -103,6 +103,14 @@ def wait_never_sleeps(real: Real, kind: int, which: int, options: int) -> Any:
     """A wait sleeps until its child has a state to tell."""
     found = real(kind, which, options | os.WNOHANG)
     return boundary.fail(EAGAIN) if found is None and not options & os.WNOHANG else found
+
+
+@breaks("os.waitid")
+def wait_by_number_never_sleeps(real: Real, kind: int, which: int, options: int) -> Any:
+    """A wait by number sleeps, whatever the pidfds of the child are like."""
+    if kind != P_PID or options & os.WNOHANG:
+        return real(kind, which, options)
+    return real(kind, which, options | os.WNOHANG) or boundary.fail(EAGAIN)
 
 
 @breaks("waitid")
