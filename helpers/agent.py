@@ -145,10 +145,9 @@ def die_with_parent() -> None:
 def fork(channel: Channel, flags: int, exit_signal: int) -> int:
     """Make a child that takes orders on `channel`; gives its pid as this namespace has it."""
     pid = syscalls_clone.fork_with(flags, exit_signal)
-    if pid:
-        return pid
-    live(channel)
-    return None
+    if not pid:
+        live(channel)
+    return pid
 
 
 def live(channel: Channel, *kept: Descriptor) -> NoReturn:

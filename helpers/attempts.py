@@ -14,15 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from helpers import syscalls
-from helpers.uapi import (
-    MACHINE,
-    InfoMask,
-    PidfdFlag,
-    PidfdInfoStruct,
-    PollEvent,
-    PollFd,
-    pidfd_get_info,
-)
+from helpers.uapi import MACHINE, InfoMask, PidfdFlag, PidfdInfoStruct, PollEvent, pidfd_get_info
+from helpers.uapi_structs import PollFd
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long

@@ -11,12 +11,13 @@ from helpers.deadline import Deadline
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.thread import Thread
-from helpers.uapi import P_PID, WALL, CloneArgs, CloneFlag
+from helpers.uapi import P_PID, WALL, CloneFlag
+from helpers.uapi_structs import CloneArgs
 from helpers.wire import Channel
 
 AUTOREAP = CloneFlag.PIDFD | CloneFlag.AUTOREAP
 AUTOKILL = AUTOREAP | CloneFlag.NNP | CloneFlag.PIDFD_AUTOKILL
-"""As anyone may ask for it."""
+"""With the flag, NNP, without which CAP_SYS_ADMIN is needed."""
 
 THREAD = CloneFlag.VM | CloneFlag.SIGHAND | CloneFlag.THREAD
 

@@ -21,7 +21,8 @@ from typing import NamedTuple, NoReturn
 from helpers import agent, procfs, syscalls_clone
 from helpers.deadline import wait_until
 from helpers.pidfd import Pidfd
-from helpers.uapi import CloneArgs, CloneFlag, PidfdFlag
+from helpers.uapi import CloneFlag, PidfdFlag
+from helpers.uapi_structs import CloneArgs
 
 _STACK_SIZE = 1 << 17
 _THREAD = CloneFlag.VM | CloneFlag.FS | CloneFlag.FILES | CloneFlag.SIGHAND | CloneFlag.THREAD

@@ -31,7 +31,7 @@ class Crash(Enum):
     """Ways to crash."""
 
     ABORT = "sends itself SIGABRT"
-    FAULT = "touches no memory"
+    FAULT = "touches memory that is not there"
 
 
 class Dump(NamedTuple):

@@ -29,6 +29,7 @@ LEADER_ENDS = ["leader alone", "zombie", "reaped"]
 
 def end_leader(group: ThreadGroup, how: str) -> None:
     """Let the leader exit before a subthread that lives on, or with its group; or be reaped."""
+    assert how in LEADER_ENDS, f"{how!r} is none of {LEADER_ENDS}"
     if how == "leader alone":
         group.spawn_thread()
         group.leader.exit()

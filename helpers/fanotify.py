@@ -16,6 +16,7 @@ from helpers.syscalls_access import fanotify_init, mprotect, read
 from helpers.uapi import AT_FDCWD
 from helpers.uapi_files import (
     FAN_CLOEXEC,
+    FAN_EPIDFD,
     FAN_EVENT_INFO_TYPE_PIDFD,
     FAN_MARK_ADD,
     FAN_NONBLOCK,
@@ -23,6 +24,7 @@ from helpers.uapi_files import (
     FAN_OPEN,
     FAN_REPORT_PIDFD,
 )
+from helpers.words import errno_name
 
 _PROT_NONE = 0
 
@@ -33,7 +35,10 @@ _INFO = struct.Struct("=BBHi")
 
 
 class Event(NamedTuple):
-    """What was opened is closed again; the pidfd is None where the kernel had none to give."""
+    """That a file was opened: by which process, and its pidfd, None for FAN_NOPIDFD.
+
+    The descriptor of the file, which comes as well, is closed.
+    """
 
     pid: int
     pidfd: Pidfd | None
@@ -59,7 +64,8 @@ class Group(Descriptor):
     def take(self) -> Event:
         """The one event that is there."""
         pid, number = self.take_numbers()
-        assert number >= 0 or number == FAN_NOPIDFD, f"{number} in place of a pidfd"
+        told = "FAN_EPIDFD" if number == FAN_EPIDFD else errno_name(-number)
+        assert number >= 0 or number == FAN_NOPIDFD, f"{told} came in place of a pidfd"
         return Event(pid, Pidfd(number, "causer's", pid) if number >= 0 else None)
 
     def take_numbers(self) -> tuple[int, int]:
@@ -93,6 +99,6 @@ def take_in_full_table(group: Group) -> tuple[int, int]:
     return group.take_numbers()
 
 
-def touch(path: str) -> None:
+def open_and_close(path: str) -> None:
     """Open a file and close it."""
     os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))

@@ -80,7 +80,7 @@ def verdict(feature: Feature) -> Verdict:
         call = _refused_call(error)
         if any(kernel.is_configured(option) is False for option in feature.config):
             return Absent(f"{call} gives {errno_name(error.errno)}")
-        return _judge(error.errno or 0, call, ())
+        return judge(error.errno or 0, call, ())
     except AssertionError as error:  # a deadline, or a child that failed
         return Broken(f"asking whether it is there: {error}")
     finally:
@@ -88,7 +88,7 @@ def verdict(feature: Feature) -> Verdict:
         descriptor.close_all()
 
 
-def _errno(action: Callable[[], object]) -> int:
+def errno_of(action: Callable[[], object]) -> int:
     """The errno of a call that may fail, 0 when it does not."""
     try:
         action()
@@ -106,7 +106,7 @@ def _refused_call(error: OSError) -> str:
     return [name for name in frames if name not in _INSIDE][-1]
 
 
-def _judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
+def judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
     """Read the errno of a probe, of which `absent` mean that the feature is not there."""
     if not error:
         return Present()
@@ -125,15 +125,16 @@ def _judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
     return Broken(f"{call} gives {name}, where success was due{due}")
 
 
-def _open_probe(flags: PidfdFlag, absent: int) -> Verdict:
-    error = _errno(lambda: Pidfd.open(os.getpid(), flags).close())
-    return _judge(error, f"pidfd_open(self, {flags})", (errno.ENOSYS, absent))
+def open_probe(flags: PidfdFlag, absent: int) -> Verdict:
+    """Ask for a pidfd of ourselves with `flags`; the errno `absent` tells that they are unknown."""
+    error = errno_of(lambda: Pidfd.open(os.getpid(), flags).close())
+    return judge(error, f"pidfd_open(self, {flags})", (errno.ENOSYS, absent))
 
 
 def _probe_get_info() -> Verdict:
     with Pidfd.open(os.getpid()) as pidfd:
-        error = _errno(pidfd.info)
-    return _judge(error, "PIDFD_GET_INFO on a live process", (errno.ENOTTY, errno.EINVAL))
+        error = errno_of(pidfd.info)
+    return judge(error, "PIDFD_GET_INFO on a live process", (errno.ENOTTY, errno.EINVAL))
 
 
 def _probe_info_exit() -> Verdict:
@@ -141,10 +142,10 @@ def _probe_info_exit() -> Verdict:
     with child.pidfd() as pidfd:
         child.kill()
         child.reap()
-        error = _errno(lambda: pidfd.info(InfoMask.EXIT))
+        error = errno_of(lambda: pidfd.info(InfoMask.EXIT))
         call = "PIDFD_GET_INFO(EXIT) on a reaped process"
         if error:
-            return _judge(error, call, (errno.ENOTTY, errno.EINVAL, errno.ESRCH))
+            return judge(error, call, (errno.ENOTTY, errno.EINVAL, errno.ESRCH))
         answer = pidfd.info(InfoMask.EXIT)
     return Present() if answer.exit else Absent(f"{call} gives {answer!r}")
 
@@ -155,7 +156,7 @@ def _probe_delayed_leader() -> Verdict:
     try:
         pidfd = child.pidfd(PidfdFlag.THREAD)
     except OSError as error:
-        return _judge(error.errno or 0, "pidfd_open(PIDFD_THREAD)", (errno.EINVAL, errno.ENOSYS))
+        return judge(error.errno or 0, "pidfd_open(PIDFD_THREAD)", (errno.EINVAL, errno.ENOSYS))
     with pidfd:
         child.leader.exit()
         events = pidfd.poll()
@@ -167,20 +168,20 @@ def _probe_delayed_leader() -> Verdict:
 def group_sentinels() -> dict[int, int]:
     """Both numberings of the group sentinel, with the errno of signal 0 to each."""
     numbers = (PIDFD_SELF_THREAD_GROUP, PIDFD_SELF_THREAD_GROUP_V6_15)
-    return {n: _errno(lambda n=n: syscalls.pidfd_send_signal(n, 0)) for n in numbers}  # type: ignore[misc]
+    return {n: errno_of(lambda n=n: syscalls.pidfd_send_signal(n, 0)) for n in numbers}  # type: ignore[misc]
 
 
 def _probe_self() -> Verdict:
-    error = _errno(lambda: syscalls.pidfd_send_signal(PIDFD_SELF_THREAD, 0))
-    verdict = _judge(error, "pidfd_send_signal(PIDFD_SELF_THREAD, 0)", (errno.EBADF, errno.ENOSYS))
+    error = errno_of(lambda: syscalls.pidfd_send_signal(PIDFD_SELF_THREAD, 0))
+    verdict = judge(error, "pidfd_send_signal(PIDFD_SELF_THREAD, 0)", (errno.EBADF, errno.ENOSYS))
     if isinstance(verdict, Present) and all(group_sentinels().values()):
         return Absent("pidfd_send_signal refuses every number of PIDFD_SELF_THREAD_GROUP")
     return verdict
 
 
 def _namespace_probe(flags: CloneFlag) -> Verdict:
-    error = _errno(lambda: process.spawn(flags, role="probe"))
-    return _judge(error, f"clone({flags})", (errno.EINVAL,))
+    error = errno_of(lambda: process.spawn(flags, role="probe"))
+    return judge(error, f"clone({flags})", (errno.EINVAL,))
 
 
 def _probe_cgroup() -> Verdict:
@@ -231,16 +232,16 @@ def _probe_threads() -> Verdict:
 
 def _probe_memory_call(number: int, name: str) -> Verdict:
     """A call that names a descriptor which is not open: EBADF tells that it is there."""
-    error = _errno(lambda: syscalls.syscall(number, -1, 0, 0, 0, 0))
+    error = errno_of(lambda: syscalls.syscall(number, -1, 0, 0, 0, 0))
     if error == errno.EBADF or not error:
         return Present()
-    return _judge(error, f"{name}(-1)", (errno.ENOSYS,))
+    return judge(error, f"{name}(-1)", (errno.ENOSYS,))
 
 
 THREADS = Feature("threads", Version(2, 6), _probe_threads)
-PIDFD_OPEN = Feature("pidfd_open(2)", Version(5, 3), lambda: _open_probe(PidfdFlag.NONE, -1))
+PIDFD_OPEN = Feature("pidfd_open(2)", Version(5, 3), lambda: open_probe(PidfdFlag.NONE, -1))
 PIDFD_THREAD = Feature(
-    "PIDFD_THREAD", Version(6, 9), lambda: _open_probe(PidfdFlag.THREAD, errno.EINVAL)
+    "PIDFD_THREAD", Version(6, 9), lambda: open_probe(PidfdFlag.THREAD, errno.EINVAL)
 )
 GET_INFO = Feature("PIDFD_GET_INFO", Version(6, 13), _probe_get_info)
 INFO_EXIT = Feature("PIDFD_INFO_EXIT", Version(6, 15), _probe_info_exit)

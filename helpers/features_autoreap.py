@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from helpers import autoreap, process, procfs
-from helpers.features import Feature, Forbidden, Present, Verdict, _errno, _judge
+from helpers.features import Feature, Forbidden, Present, Verdict, errno_of, judge
 from helpers.kernel import Version
 from helpers.uapi import CloneFlag
 
@@ -13,10 +13,10 @@ from helpers.uapi import CloneFlag
 def _clone_probe(flags: CloneFlag) -> Verdict:
     # Behind all looks at the flags comes the store of the pidfd, to which no address is given.
     child = process.spawn(role="probe")
-    error = _errno(lambda: child.leader.call(autoreap.ask, flags))
+    error = errno_of(lambda: child.leader.call(autoreap.ask, flags))
     if error == errno.EFAULT:
         return Present()
-    return _judge(error, f"clone3({flags})", (errno.EINVAL, errno.ENOSYS))
+    return judge(error, f"clone3({flags})", (errno.EINVAL, errno.ENOSYS))
 
 
 def _probe_nnp_unset() -> Verdict:

@@ -6,7 +6,7 @@ import errno
 import os
 
 from helpers import fdinfo, kernel
-from helpers.features import Absent, Feature, Forbidden, Present, Verdict, _errno, _judge
+from helpers.features import Absent, Feature, Forbidden, Present, Verdict, errno_of, judge
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
 
@@ -18,12 +18,12 @@ def _probe_nspid() -> Verdict:
 
 
 def _probe_own_proc() -> Verdict:
-    error = _errno(lambda: fdinfo.with_own_proc("probe"))
+    error = errno_of(lambda: fdinfo.with_own_proc("probe"))
     call = "mount of proc in new user, pid and mount namespaces"
     if error == errno.EPERM:
         hidden = "parts of /proc are out of sight (hidepid, mounts over it)"
         return Forbidden(f"{call} gives EPERM: {hidden}, or {kernel.what_forbids()}")
-    return _judge(error, call, ())
+    return judge(error, call, ())
 
 
 NSPID = Feature("NSpid in fdinfo of pidfds", Version(5, 5), _probe_nspid, ("PID_NS",))

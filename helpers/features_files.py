@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from helpers import filesystem, process
-from helpers.features import Absent, Feature, Forbidden, Present, Verdict, _errno, _judge
+from helpers.features import Absent, Feature, Forbidden, Present, Verdict, errno_of, judge
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
 from helpers.uapi import FD_PIDFS_ROOT, IS_64BIT, CloneFlag, PidfdFlag
@@ -28,8 +28,8 @@ def _probe_pidfs() -> Verdict:
 
 def _probe_generation() -> Verdict:
     with _own() as pidfd:
-        error = _errno(lambda: filesystem.generation(pidfd))
-    return _judge(error, "FS_IOC_GETVERSION", (errno.ENOTTY, errno.EINVAL))
+        error = errno_of(lambda: filesystem.generation(pidfd))
+    return judge(error, "FS_IOC_GETVERSION", (errno.ENOTTY, errno.EINVAL))
 
 
 def _probe_inodes() -> Verdict:
@@ -40,12 +40,12 @@ def _probe_inodes() -> Verdict:
 
 def _probe_handle() -> Verdict:
     with _own() as pidfd:
-        error = _errno(lambda: filesystem.handle_of(pidfd))
+        error = errno_of(lambda: filesystem.handle_of(pidfd))
         if error:
-            return _judge(error, "name_to_handle_at", (errno.EOPNOTSUPP, errno.ENOSYS))
+            return judge(error, "name_to_handle_at", (errno.EOPNOTSUPP, errno.ENOSYS))
         handle = filesystem.handle_of(pidfd)
-        error = _errno(lambda: filesystem.open_handle(pidfd, handle).close())
-    return _judge(error, "open_by_handle_at", (errno.ESTALE, errno.ENOSYS))
+        error = errno_of(lambda: filesystem.open_handle(pidfd, handle).close())
+    return judge(error, "open_by_handle_at", (errno.ESTALE, errno.ENOSYS))
 
 
 def _with_handles(probe: Callable[[], Verdict]) -> Callable[[], Verdict]:
@@ -79,40 +79,40 @@ def _probe_handle_thread() -> Verdict:
 def _probe_root() -> Verdict:
     with _own() as pidfd:
         handle = filesystem.handle_of(pidfd)
-    error = _errno(lambda: filesystem.open_handle(FD_PIDFS_ROOT, handle).close())
-    return _judge(error, "open_by_handle_at(FD_PIDFS_ROOT)", (errno.EBADF,))
+    error = errno_of(lambda: filesystem.open_handle(FD_PIDFS_ROOT, handle).close())
+    return judge(error, "open_by_handle_at(FD_PIDFS_ROOT)", (errno.EBADF,))
 
 
 def _probe_reopen() -> Verdict:
     with _own() as pidfd:
-        error = _errno(lambda: filesystem.reopen(pidfd).close())
+        error = errno_of(lambda: filesystem.reopen(pidfd).close())
     if error == errno.EACCES:
         return Forbidden("a pidfd's file belongs to root, mode 0700: not root, no CAP_DAC_OVERRIDE")
-    return _judge(error, "open(/proc/self/fd/PIDFD)", (errno.ENXIO,))
+    return judge(error, "open(/proc/self/fd/PIDFD)", (errno.ENXIO,))
 
 
 def _probe_attributes() -> Verdict:
     with _own() as pidfd:
-        error = _errno(lambda: os.getxattr(pidfd.fileno(), "trusted.probe"))
+        error = errno_of(lambda: os.getxattr(pidfd.fileno(), "trusted.probe"))
         if error == errno.ENODATA:
-            error = _errno(lambda: os.setxattr(pidfd.fileno(), "trusted.probe", b""))
+            error = errno_of(lambda: os.setxattr(pidfd.fileno(), "trusted.probe", b""))
             if error == errno.EPERM:
                 return Forbidden("setxattr(trusted.*) gives EPERM: no CAP_SYS_ADMIN over all")
-    return _judge(error, "xattr trusted.* of a pidfd", (errno.EOPNOTSUPP,))
+    return judge(error, "xattr trusted.* of a pidfd", (errno.EOPNOTSUPP,))
 
 
 def _probe_bind() -> Verdict:
     flags = CloneFlag.NEWUSER | CloneFlag.NEWNS
-    error = _errno(lambda: process.spawn(flags, "probe"))
+    error = errno_of(lambda: process.spawn(flags, "probe"))
     if error:
-        return _judge(error, "clone(NEWUSER|NEWNS)", (errno.EINVAL,))
+        return judge(error, "clone(NEWUSER|NEWNS)", (errno.EINVAL,))
     child = process.spawn(flags, "probe")
-    error = _errno(lambda: child.leader.call(filesystem.isolate_mounts))
+    error = errno_of(lambda: child.leader.call(filesystem.isolate_mounts))
     if error:
-        return _judge(error, "mount(MS_PRIVATE) in a namespace of one's own", ())
+        return judge(error, "mount(MS_PRIVATE) in a namespace of one's own", ())
     with _own() as pidfd:
-        error = _errno(lambda: child.leader.call(filesystem.clone_mount, pidfd))
-    return _judge(error, "open_tree(OPEN_TREE_CLONE) of a pidfd", (errno.EINVAL, errno.ENOSYS))
+        error = errno_of(lambda: child.leader.call(filesystem.clone_mount, pidfd))
+    return judge(error, "open_tree(OPEN_TREE_CLONE) of a pidfd", (errno.EINVAL, errno.ENOSYS))
 
 
 WHOLE_INODES = Feature("inode numbers of 64 bits", Version(2, 6), _probe_inodes)

@@ -7,7 +7,7 @@ import os
 
 from helpers import getfd, process, rights
 from helpers.expect import moved
-from helpers.features import Feature, Forbidden, Present, Verdict, _errno, _judge
+from helpers.features import Feature, Forbidden, Present, Verdict, errno_of, judge
 from helpers.kernel import Version
 from helpers.syscalls_access import kcmp_file
 
@@ -15,8 +15,8 @@ from helpers.syscalls_access import kcmp_file
 def _probe_getfd() -> Verdict:
     child = process.spawn(role="probe")
     with child.pidfd() as pidfd:
-        error = _errno(lambda: getfd.copy(pidfd, 2).close())
-    return _judge(error, "pidfd_getfd of a child's", (errno.ENOSYS,))
+        error = errno_of(lambda: getfd.copy(pidfd, 2).close())
+    return judge(error, "pidfd_getfd of a child's", (errno.ENOSYS,))
 
 
 def _probe_unprivileged() -> Verdict:
@@ -25,21 +25,21 @@ def _probe_unprivileged() -> Verdict:
         return found
     caller, _, pidfd = rights.equals()
     with pidfd:
-        error = _errno(lambda: caller.leader.call(getfd.copy, pidfd, 2).close())
+        error = errno_of(lambda: caller.leader.call(getfd.copy, pidfd, 2).close())
     return _judge_ptrace(error, "pidfd_getfd of an equal's", ())
 
 
 def _probe_sibling() -> Verdict:
     target, caller = process.spawn(role="probe"), process.spawn(role="probe's sibling")
     with target.pidfd() as pidfd:
-        error = _errno(lambda: caller.leader.call(getfd.copy, pidfd, 2).close())
+        error = errno_of(lambda: caller.leader.call(getfd.copy, pidfd, 2).close())
     return _judge_ptrace(error, "pidfd_getfd of a sibling's", (errno.ENOSYS,))
 
 
 def _judge_ptrace(error: int, what: str, missing: tuple[int, ...]) -> Verdict:
     if error == errno.EPERM:
         return Forbidden("kernel.yama.ptrace_scope, or another security module, forbids it")
-    return _judge(error, what, missing)
+    return judge(error, what, missing)
 
 
 def refusals_of_the_ended() -> tuple[int, ...]:
@@ -62,8 +62,8 @@ def _yama_restricts() -> bool:
 
 def _probe_kcmp() -> Verdict:
     own = os.getpid()
-    error = _errno(lambda: kcmp_file(own, 2, own, 2))
-    return _judge(error, "kcmp(self, self)", (errno.ENOSYS,))
+    error = errno_of(lambda: kcmp_file(own, 2, own, 2))
+    return judge(error, "kcmp(self, self)", (errno.ENOSYS,))
 
 
 PIDFD_GETFD = Feature("pidfd_getfd(2)", Version(5, 6), _probe_getfd)

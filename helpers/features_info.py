@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from helpers import process, raw_info, targets
-from helpers.features import Absent, Feature, Present, Verdict, _errno, _judge
+from helpers.features import Absent, Feature, Present, Verdict, errno_of, judge
 from helpers.kernel import Version
 from helpers.namespaces import MNT
 from helpers.pidfd import Pidfd
@@ -37,7 +37,7 @@ def _with_get_info(probe: Callable[[], Verdict]) -> Callable[[], Verdict]:
         try:
             return probe()
         except OSError as error:
-            return _judge(error.errno or 0, "PIDFD_GET_INFO", (errno.ENOTTY, errno.EINVAL))
+            return judge(error.errno or 0, "PIDFD_GET_INFO", (errno.ENOTTY, errno.EINVAL))
 
     return judged
 
@@ -61,7 +61,7 @@ def _probe_supported(bit: InfoMask) -> Verdict:
 
 def _probe_command(command: int, what: str) -> Verdict:
     with Pidfd.open(os.getpid()) as pidfd:
-        error = _errno(lambda: raw_info.ask(pidfd, command=command))
+        error = errno_of(lambda: raw_info.ask(pidfd, command=command))
     return Present() if error else Absent(f"PIDFD_GET_INFO is answered under {what}")
 
 
@@ -69,7 +69,7 @@ def _probe_namespace() -> Verdict:
     # Before the check this was NS_MNT_GET_NEXT, which opens a descriptor. In a child it ends soon.
     child = process.spawn(role="probe")
     with targets.make(NotAPidfd.NAMESPACE) as descriptor:
-        error = _errno(lambda: child.leader.call(raw_info.ask, descriptor))
+        error = errno_of(lambda: child.leader.call(raw_info.ask, descriptor))
     if error:
         return Present()
     return Absent("a mount namespace takes PIDFD_GET_INFO for NS_MNT_GET_NEXT")

@@ -6,17 +6,17 @@ import errno
 from functools import partial
 
 from helpers import landlock, process
-from helpers.features import Feature, Forbidden, Verdict, _errno, _judge
+from helpers.features import Feature, Forbidden, Verdict, errno_of, judge
 from helpers.kernel import Version
 from helpers.uapi_rights import Scope
 
 
 def _probe_domain(scope: Scope) -> Verdict:
     child = process.spawn(role="probe")
-    error = _errno(lambda: child.leader.call(landlock.restrict, scope))
+    error = errno_of(lambda: child.leader.call(landlock.restrict, scope))
     if error == errno.EOPNOTSUPP:
         return Forbidden("it is not among the security modules that this machine was booted with")
-    return _judge(error, "landlock_create_ruleset", (errno.ENOSYS, errno.E2BIG, errno.EINVAL))
+    return judge(error, "landlock_create_ruleset", (errno.ENOSYS, errno.E2BIG, errno.EINVAL))
 
 
 _OPTION = ("SECURITY_LANDLOCK",)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import errno
 
 from helpers import limits, process
-from helpers.features import Feature, Forbidden, Verdict, _errno, _judge
+from helpers.features import Feature, Forbidden, Verdict, errno_of, judge
 from helpers.kernel import Version
 from helpers.uapi import CloneFlag
 
 
 def _probe(limit: str) -> Verdict:
     child = process.spawn(CloneFlag.NEWUSER, role="probe")
-    error = _errno(lambda: child.leader.call(limits.allow, limit, 1))
+    error = errno_of(lambda: child.leader.call(limits.allow, limit, 1))
     if error == errno.EROFS:
         return Forbidden("/proc/sys is mounted read-only")
-    return _judge(error, f"writing {limit}", (errno.ENOENT,))
+    return judge(error, f"writing {limit}", (errno.ENOENT,))
 
 
 PID_NAMESPACE_LIMIT = Feature(

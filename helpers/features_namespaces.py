@@ -7,7 +7,7 @@ import os
 from functools import partial
 
 from helpers import namespaces, process
-from helpers.features import Absent, Feature, Present, Verdict, _errno, _judge
+from helpers.features import Absent, Feature, Present, Verdict, errno_of, judge
 from helpers.kernel import Version
 from helpers.namespaces import Kind
 from helpers.pidfd import Pidfd
@@ -19,36 +19,36 @@ def _probe_setns() -> Verdict:
     with child.pidfd() as pidfd:
         child.leader.exit_group()
         # A kernel that knows pidfds looks for the zombie's namespaces, and finds none.
-        error = _errno(lambda: mover.leader.call(namespaces.enter, pidfd, CloneFlag.NEWNS))
+        error = errno_of(lambda: mover.leader.call(namespaces.enter, pidfd, CloneFlag.NEWNS))
     if error == errno.ESRCH:
         return Present()
     with mover.pidfd() as pidfd:  # one of the living; whether it is allowed is another question
-        living = _errno(lambda: mover.leader.call(namespaces.enter, pidfd, CloneFlag.NEWNS))
+        living = errno_of(lambda: mover.leader.call(namespaces.enter, pidfd, CloneFlag.NEWNS))
     if error == errno.EINVAL and living != errno.EINVAL:
         return Present()
-    return _judge(error, "setns(pidfd of a zombie)", (errno.EINVAL,))
+    return judge(error, "setns(pidfd of a zombie)", (errno.EINVAL,))
 
 
 def _probe_ioctls() -> Verdict:
     with Pidfd.open(os.getpid()) as pidfd:
-        error = _errno(lambda: namespaces.get(pidfd, namespaces.MNT).close())
-    return _judge(error, "PIDFD_GET_MNT_NAMESPACE", (errno.ENOTTY,))
+        error = errno_of(lambda: namespaces.get(pidfd, namespaces.MNT).close())
+    return judge(error, "PIDFD_GET_MNT_NAMESPACE", (errno.ENOTTY,))
 
 
 def _probe_isolation() -> Verdict:
-    error = _errno(namespaces.isolated)
-    return _judge(error, "clone and unshare with every kind of namespace", (errno.EINVAL,))
+    error = errno_of(namespaces.isolated)
+    return judge(error, "clone and unshare with every kind of namespace", (errno.EINVAL,))
 
 
 def _probe_mapping() -> Verdict:
     child = process.spawn(CloneFlag.NEWUSER, role="probe")
-    error = _errno(lambda: namespaces.map_ids(child.pid, 0))
-    return _judge(error, "writing /proc/PID/uid_map", ())
+    error = errno_of(lambda: namespaces.map_ids(child.pid, 0))
+    return judge(error, "writing /proc/PID/uid_map", ())
 
 
 def _probe_foreign() -> Verdict:
-    error = _errno(lambda: process.spawn(CloneFlag.NEWUTS, "probe"))
-    return _judge(error, "clone(CLONE_NEWUTS)", (errno.EINVAL,))
+    error = errno_of(lambda: process.spawn(CloneFlag.NEWUTS, "probe"))
+    return judge(error, "clone(CLONE_NEWUTS)", (errno.EINVAL,))
 
 
 def _probe_kind(kind: Kind) -> Verdict:
@@ -62,7 +62,7 @@ def _probe_sharer() -> Verdict:
     target = family.leader.fork(CloneFlag.NEWNS | CloneFlag.NEWUTS, role="probe's target")
     both = CloneFlag.NEWNS | CloneFlag.NEWUTS
     with target.pidfd() as pidfd:
-        error = _errno(lambda: sharer.leader.call(namespaces.enter, pidfd, both))
+        error = errno_of(lambda: sharer.leader.call(namespaces.enter, pidfd, both))
     if error == errno.EINVAL:
         return Present()
     return Absent("setns(NEWNS|NEWUTS) is done for a process that shares its root directory")

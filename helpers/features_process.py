@@ -22,9 +22,9 @@ from helpers.features import (
     Forbidden,
     Present,
     Verdict,
-    _errno,
-    _judge,
-    _open_probe,
+    errno_of,
+    judge,
+    open_probe,
 )
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
@@ -34,24 +34,24 @@ from helpers.words import errno_name
 
 
 def _probe_send_signal() -> Verdict:
-    error = _errno(lambda: syscalls.pidfd_send_signal(-1, 0))
+    error = errno_of(lambda: syscalls.pidfd_send_signal(-1, 0))
     if error == errno.EBADF:
         return Present()
-    return _judge(error, "pidfd_send_signal(-1, 0)", (errno.ENOSYS,))
+    return judge(error, "pidfd_send_signal(-1, 0)", (errno.ENOSYS,))
 
 
 def _probe_scopes() -> Verdict:
     with Pidfd.open(os.getpid()) as pidfd:
-        error = _errno(lambda: pidfd.send_signal(0, SignalFlag.THREAD_GROUP))
-    return _judge(error, "pidfd_send_signal(self, 0, THREAD_GROUP)", (errno.EINVAL,))
+        error = errno_of(lambda: pidfd.send_signal(0, SignalFlag.THREAD_GROUP))
+    return judge(error, "pidfd_send_signal(self, 0, THREAD_GROUP)", (errno.EINVAL,))
 
 
 def _probe_wait() -> Verdict:
     with Pidfd.open(os.getpid()) as pidfd:
-        error = _errno(lambda: os.waitid(P_PIDFD, pidfd.fileno(), os.WEXITED | os.WNOHANG))
+        error = errno_of(lambda: os.waitid(P_PIDFD, pidfd.fileno(), os.WEXITED | os.WNOHANG))
     if error == errno.ECHILD:
         return Present()
-    return _judge(error, "waitid(P_PIDFD, self)", (errno.EINVAL,))
+    return judge(error, "waitid(P_PIDFD, self)", (errno.EINVAL,))
 
 
 def _probe_hup() -> Verdict:
@@ -67,26 +67,26 @@ def _probe_hup() -> Verdict:
 def _probe_clone3() -> Verdict:
     # Flags that the kernel refuses before it makes anything; in a child, should it not.
     child = process.spawn(role="probe")
-    error = _errno(lambda: child.leader.call(autoreap.ask, CloneFlag.DETACHED))
+    error = errno_of(lambda: child.leader.call(autoreap.ask, CloneFlag.DETACHED))
     if error == errno.EINVAL:
         return Present()
-    return _judge(error, "clone3 of nothing", (errno.ENOSYS,))
+    return judge(error, "clone3 of nothing", (errno.ENOSYS,))
 
 
 def _probe_into_cgroup() -> Verdict:
     maker = process.spawn(role="probe")
-    error = _errno(lambda: maker.leader.call(clone.process_into_no_cgroup))
+    error = errno_of(lambda: maker.leader.call(clone.process_into_no_cgroup))
     if error == errno.EBADF:
         return Present()
     if not error:
         return Absent("clone3(CLONE_INTO_CGROUP) is done with a descriptor that is of no cgroup")
-    return _judge(error, "clone3(CLONE_INTO_CGROUP)", (errno.EINVAL, errno.E2BIG, errno.ENOSYS))
+    return judge(error, "clone3(CLONE_INTO_CGROUP)", (errno.EINVAL, errno.E2BIG, errno.ENOSYS))
 
 
 def _probe_thread() -> Verdict:
     maker = process.spawn(role="probe")
-    error = _errno(lambda: maker.leader.call(clone.thread).pidfd.close())
-    return _judge(error, "clone(CLONE_PIDFD|CLONE_THREAD)", (errno.EINVAL,))
+    error = errno_of(lambda: maker.leader.call(clone.thread).pidfd.close())
+    return judge(error, "clone(CLONE_PIDFD|CLONE_THREAD)", (errno.EINVAL,))
 
 
 def pid_1() -> ThreadGroup:
@@ -103,32 +103,32 @@ def alone() -> CloneFlag:
 
 
 def _probe_namespace() -> Verdict:
-    return _judge(_errno(pid_1), "clone(CLONE_NEWPID)", (errno.EINVAL,))
+    return judge(errno_of(pid_1), "clone(CLONE_NEWPID)", (errno.EINVAL,))
 
 
 def _probe_set_tid() -> Verdict:
     maker = pid_1()
-    error = _errno(lambda: maker.leader.call(clone.process_with_pid, 100).pidfd.close())
-    return _judge(error, "clone3 with set_tid", (errno.E2BIG, errno.EINVAL, errno.ENOSYS))
+    error = errno_of(lambda: maker.leader.call(clone.process_with_pid, 100).pidfd.close())
+    return judge(error, "clone3 with set_tid", (errno.E2BIG, errno.EINVAL, errno.ENOSYS))
 
 
 def _probe_last_pid() -> Verdict:
-    error = _errno(lambda: pid_1().leader.call(victims.choose_next_pid, 100))
+    error = errno_of(lambda: pid_1().leader.call(victims.choose_next_pid, 100))
     if error == errno.ENOENT:
         return Absent("there is no /proc/sys/kernel/ns_last_pid")
     if error == errno.EROFS:
         return Forbidden("/proc/sys is mounted read-only")
-    return _judge(error, "a write to /proc/sys/kernel/ns_last_pid", ())
+    return judge(error, "a write to /proc/sys/kernel/ns_last_pid", ())
 
 
 def _probe_user_change() -> Verdict:
     child = process.spawn(role="probe")
-    error = _errno(lambda: child.leader.call(rights.become, rights.OTHER_USER))
+    error = errno_of(lambda: child.leader.call(rights.become, rights.OTHER_USER))
     if error in (errno.EPERM, errno.EINVAL):
         return Forbidden(
             f"setgroups or setresuid gives {errno_name(error)}: not root, or an unmapped id"
         )
-    return _judge(error, "setresuid", ())
+    return judge(error, "setresuid", ())
 
 
 def ordinary_user() -> ThreadGroup:
@@ -166,16 +166,16 @@ def _probe_advice() -> Verdict:
     child = process.spawn(role="probe")
     page = child.leader.call(memory.write_page)
     with child.pidfd() as pidfd:
-        error = _errno(lambda: memory.advise(pidfd, page, MADV_COLD))
+        error = errno_of(lambda: memory.advise(pidfd, page, MADV_COLD))
     if error == errno.EPERM:
         return Forbidden("process_madvise of another process gives EPERM: no CAP_SYS_NICE")
-    return _judge(error, "process_madvise(MADV_COLD) of a child", (errno.ENOSYS,))
+    return judge(error, "process_madvise(MADV_COLD) of a child", (errno.ENOSYS,))
 
 
 def _probe_own_advice() -> Verdict:
     with Pidfd.open(os.getpid()) as pidfd:
-        error = _errno(lambda: memory.drop_first_page_by(pidfd))
-    return _judge(error, "process_madvise(MADV_DONTNEED) of oneself", (errno.EINVAL, errno.ENOSYS))
+        error = errno_of(lambda: memory.drop_first_page_by(pidfd))
+    return judge(error, "process_madvise(MADV_DONTNEED) of oneself", (errno.EINVAL, errno.ENOSYS))
 
 
 KERNEL_THREAD = 2
@@ -184,7 +184,7 @@ KERNEL_THREAD = 2
 SEND_SIGNAL = Feature("pidfd_send_signal(2)", Version(5, 1), _probe_send_signal)
 SIGNAL_SCOPES = Feature("PIDFD_SIGNAL_THREAD and its like", Version(6, 9), _probe_scopes)
 NONBLOCK = Feature(
-    "PIDFD_NONBLOCK", Version(5, 10), lambda: _open_probe(PidfdFlag.NONBLOCK, errno.EINVAL)
+    "PIDFD_NONBLOCK", Version(5, 10), lambda: open_probe(PidfdFlag.NONBLOCK, errno.EINVAL)
 )
 WAIT = Feature("waitid(P_PIDFD)", Version(5, 4), _probe_wait)
 POLL_HUP = Feature("POLLHUP of a reaped process", Version(6, 9), _probe_hup, rule=True)

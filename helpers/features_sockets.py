@@ -6,7 +6,7 @@ import errno
 import socket
 
 from helpers import crash_helper, crashes
-from helpers.features import Absent, Feature, Forbidden, Present, Verdict, _errno, _judge
+from helpers.features import Absent, Feature, Forbidden, Present, Verdict, errno_of, judge
 from helpers.kernel import Version
 from helpers.sockets import UnixSocket
 
@@ -14,27 +14,27 @@ from helpers.sockets import UnixSocket
 def _probe_peer() -> Verdict:
     one, other = UnixSocket.pair()
     with one, other:
-        error = _errno(lambda: one.peer_pidfd().close())
-    return _judge(error, "getsockopt(SO_PEERPIDFD)", (errno.ENOPROTOOPT,))
+        error = errno_of(lambda: one.peer_pidfd().close())
+    return judge(error, "getsockopt(SO_PEERPIDFD)", (errno.ENOPROTOOPT,))
 
 
 def _probe_pass() -> Verdict:
     with UnixSocket.new() as one:
-        error = _errno(one.ask_for_pidfds)
-    return _judge(error, "setsockopt(SO_PASSPIDFD)", (errno.ENOPROTOOPT,))
+        error = errno_of(one.ask_for_pidfds)
+    return judge(error, "setsockopt(SO_PASSPIDFD)", (errno.ENOPROTOOPT,))
 
 
 def _probe_restriction() -> Verdict:
     with UnixSocket.new(socket.AF_INET) as one:
-        error = _errno(one.ask_for_pidfds)
+        error = errno_of(one.ask_for_pidfds)
     if error == errno.EOPNOTSUPP:
         return Present()
     return Absent("setsockopt(SO_PASSPIDFD) is taken by an AF_INET socket")
 
 
 def _probe_inet() -> Verdict:
-    error = _errno(lambda: UnixSocket.new(socket.AF_INET).close())
-    return _judge(error, "socket(AF_INET)", (errno.EAFNOSUPPORT,))
+    error = errno_of(lambda: UnixSocket.new(socket.AF_INET).close())
+    return judge(error, "socket(AF_INET)", (errno.EAFNOSUPPORT,))
 
 
 def _probe_dump() -> Verdict:

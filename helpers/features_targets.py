@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 
 from helpers import memory, targets
-from helpers.features import Feature, Verdict, _errno, _judge
+from helpers.features import Feature, Verdict, errno_of, judge
 from helpers.gating import needs
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
@@ -22,15 +22,15 @@ from helpers.targets import NotAPidfd
 
 
 def _probe_kind(kind: NotAPidfd) -> Verdict:
-    error = _errno(lambda: targets.make(kind).close())
-    return _judge(error, kind.value, (errno.ENOSYS,))
+    error = errno_of(lambda: targets.make(kind).close())
+    return judge(error, kind.value, (errno.ENOSYS,))
 
 
 def _probe_read_ahead() -> Verdict:
     with Pidfd.open(os.getpid()) as pidfd:
         number = pidfd.fileno()
-        error = _errno(lambda: memory.drop_first_page(number, advice=mmap.MADV_WILLNEED))
-    return _judge(error, "process_madvise(MADV_WILLNEED)", (errno.EBADF, errno.ENOSYS))
+        error = errno_of(lambda: memory.drop_first_page(number, advice=mmap.MADV_WILLNEED))
+    return judge(error, "process_madvise(MADV_WILLNEED)", (errno.EBADF, errno.ENOSYS))
 
 
 def _feature(kind: NotAPidfd, option: str) -> Feature:

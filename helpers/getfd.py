@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import resource
 
-from helpers import syscalls
+from helpers import journal, syscalls
 from helpers.descriptor import Descriptor
 from helpers.uapi import CloneFlag
 
 
 def copy(pidfd: Descriptor, number: int, flags: int = 0) -> Descriptor:
     """``pidfd_getfd(2)`` of descriptor `number` there."""
+    journal.record(pidfd.role, f"pidfd_getfd({number}, {flags:#x})")
     return Descriptor(syscalls.pidfd_getfd(pidfd.fileno(), number, flags), f"copy of {number}")
 
 

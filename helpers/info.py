@@ -138,7 +138,9 @@ def decode_info(raw: PidfdInfoStruct) -> PidfdInfo:
         cgroupid=raw.cgroupid if InfoMask.CGROUPID in mask else None,
         exit=decode_wait_status(raw.exit_code) if InfoMask.EXIT in mask else None,
         coredump=CoredumpMask(raw.coredump_mask) if InfoMask.COREDUMP in mask else None,
-        coredump_signal=raw.coredump_signal if InfoMask.COREDUMP_SIGNAL in mask else None,
+        coredump_signal=signal_number(raw.coredump_signal)
+        if InfoMask.COREDUMP_SIGNAL in mask
+        else None,
         # An si_code, which is negative where user space sent the signal.
         coredump_code=_signed(raw.coredump_code) if InfoMask.COREDUMP_CODE in mask else None,
     )

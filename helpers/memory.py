@@ -8,7 +8,7 @@ import mmap
 import os
 from typing import NamedTuple
 
-from helpers import syscalls
+from helpers import journal, syscalls
 from helpers.descriptor import Descriptor
 from helpers.pidfd import Pidfd
 
@@ -95,6 +95,7 @@ def look(pid: int, page: Page) -> str:
 
 def advise(descriptor: Descriptor, page: Page, advice: int, flags: int = 0) -> int:
     """``process_madvise(2)`` on a page of the process behind `descriptor`."""
+    journal.record(descriptor.role, f"process_madvise({page}, advice {advice}, {flags:#x})")
     return syscalls.process_madvise(descriptor.fileno(), *page, advice, flags)
 
 
@@ -106,4 +107,5 @@ def advise_ranges(descriptor: Descriptor, ranges: list[Page], advice: int) -> in
 
 def release(descriptor: Descriptor, flags: int = 0) -> None:
     """``process_mrelease(2)``."""
+    journal.record(descriptor.role, f"process_mrelease({flags:#x})")
     syscalls.process_mrelease(descriptor.fileno(), flags)

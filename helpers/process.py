@@ -83,10 +83,10 @@ class ThreadGroup:
         for _ in threads:
             gate.receive_within(Deadline(), f"the threads of {self!r} to stand at the gate")
         gate.close()
-        self.is_running()
+        self.assert_runs()
         journal.record(self, f"the image runs that {len(threads)} threads raced to execute")
 
-    def is_running(self) -> None:
+    def assert_runs(self) -> None:
         """Let the small program of `Thread.exec` answer; raises `ChildFailed` if it cannot."""
         assert self.beacon is not None, "nothing was executed"
         try:

@@ -18,7 +18,8 @@ from helpers.race_driver import Observer
 from helpers.race_observers import Refusal, Word
 from helpers.reaping import reap
 from helpers.scenes import Rounds, Stage, Victim
-from helpers.uapi import CloneArgs, PollEvent
+from helpers.uapi import PollEvent
+from helpers.uapi_structs import CloneArgs
 from helpers.victims import Stack
 
 KILLED, LIVES_ON = Word("killed"), Word("lives on")

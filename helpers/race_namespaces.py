@@ -8,7 +8,7 @@ import os
 
 from helpers import attempts, features_process, namespaces, process, syscalls
 from helpers.attempts import Attempts
-from helpers.features import Feature, Verdict, _errno, _judge
+from helpers.features import Feature, Verdict, errno_of, judge
 from helpers.kernel import Version
 from helpers.race_board import Subject
 from helpers.race_driver import Family, Observer
@@ -110,8 +110,8 @@ class SetNs(Observer):
 
 def _probe_return() -> Verdict:
     driver = process.spawn(features_process.alone(), role="probe")
-    return _judge(
-        _errno(lambda: driver.leader.call(come_back)), "setns(2) to the own namespaces", ()
+    return judge(
+        errno_of(lambda: driver.leader.call(come_back)), "setns(2) to the own namespaces", ()
     )
 
 

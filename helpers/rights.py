@@ -17,8 +17,8 @@ from helpers.uapi_rights import CAP_SYS_NICE, CAP_SYS_PTRACE
 OTHER_USER = 65534
 THIRD_USER = 1
 EVERY_CAPABILITY = (1 << 64) - 1
-NICE = 1 << CAP_SYS_NICE
-TRACE_ANY = 1 << CAP_SYS_PTRACE
+SYS_NICE = 1 << CAP_SYS_NICE
+SYS_PTRACE = 1 << CAP_SYS_PTRACE
 
 
 class Obstacle(Enum):

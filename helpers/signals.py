@@ -11,7 +11,8 @@ from helpers import journal, syscalls
 from helpers.descriptor import Descriptor
 from helpers.info import signal_name
 from helpers.pidfd import Pidfd
-from helpers.uapi import IS_64BIT, SI_KERNEL, SI_QUEUE, SI_USER, PidfdFlag, Siginfo, SignalFlag
+from helpers.uapi import IS_64BIT, SI_KERNEL, SI_QUEUE, SI_USER, PidfdFlag, SignalFlag
+from helpers.uapi_structs import Siginfo
 
 
 class SigInfo(NamedTuple):

@@ -38,9 +38,10 @@ ROOM = {Room.NONE: 0, Room.HEADER: socket.CMSG_LEN(0), Room.ONE_BYTE_LESS: ROOM_
 
 
 class Received(NamedTuple):
-    """One message: its text, whether ancillary data was cut off, and what of that came.
+    """One message: its text, and what came beside it.
 
-    A pidfd, and with SO_PASSCRED the sender's pid.
+    `truncated` says that ancillary data was cut off. `pidfd` is the sender's, with SO_PASSPIDFD;
+    `pid` the sender's number, with SO_PASSCRED.
     """
 
     text: bytes
@@ -55,7 +56,7 @@ class Received(NamedTuple):
 
 
 class UnixSocket(Descriptor):
-    """Owns one AF_UNIX stream socket."""
+    """Owns one socket; of which family and type is said where it is made."""
 
     def __init__(self, fd: int, role: str = "socket") -> None:
         """Take the socket `fd` over."""
@@ -147,6 +148,7 @@ class UnixSocket(Descriptor):
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
                 pid = struct.unpack("iII", data)[0]
             if (level, kind) == (socket.SOL_SOCKET, SCM_PIDFD):
+                assert len(data) == 4, f"SCM_PIDFD came with {len(data)} bytes, an int was due"
                 number = struct.unpack("i", data)[0]
                 if number < 0:
                     raise OSError(-number, f"SCM_PIDFD: {os.strerror(-number)}")

@@ -16,7 +16,8 @@ import select
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from helpers.uapi import ABI, MACHINE, Iovec, PollFd, Siginfo
+from helpers.uapi import ABI, MACHINE
+from helpers.uapi_structs import Iovec, PollFd, Siginfo
 
 # ctypes.CDLL drops the interpreter lock during a call, PyDLL would keep it: a leader that exits
 # alone by `syscall(SYS_exit)` must not take the lock of its subthreads with it.

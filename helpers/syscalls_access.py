@@ -8,9 +8,10 @@ from typing import Final
 
 from helpers import syscalls
 from helpers.syscalls import _check, _libc
-from helpers.uapi import ABI, Iovec
+from helpers.uapi import ABI
 from helpers.uapi_files import KCMP_FILE
 from helpers.uapi_rights import LINUX_CAPABILITY_VERSION_3, LandlockRuleset
+from helpers.uapi_structs import Iovec
 
 _NR_KCMP: Final = {
     "x86_64": 312,

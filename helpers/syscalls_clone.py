@@ -7,7 +7,8 @@ import os
 from typing import Final
 
 from helpers.syscalls import _NR_CLONE, NR_CLONE3, _arg, _check, _libc
-from helpers.uapi import MACHINE, CloneArgs, CloneFlag
+from helpers.uapi import MACHINE, CloneFlag
+from helpers.uapi_structs import CloneArgs
 
 _python: Final = ctypes.pythonapi
 # A fork must keep the lock: taken by another thread in the meantime, it is never released in the

@@ -98,11 +98,11 @@ class Thread:
     def exec(self, *program: Descriptor) -> None:
         """Execute a small program; returns when it runs. Raises ``OSError`` if refused.
 
-        The program tells that it runs and then sleeps; `ThreadGroup.is_running` asks it again.
+        The program tells that it runs and then sleeps; `ThreadGroup.assert_runs` asks it again.
         Another one in its place, given as `program`, must echo its input as well.
         """
         self._exec(agent.exec_echo, *program)
-        self.group.is_running()
+        self.group.assert_runs()
         journal.record(self.group, "the new image runs")
 
     def exec_agent(self) -> None:

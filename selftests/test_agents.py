@@ -128,8 +128,8 @@ def test_echo_image_runs_and_ends_when_let_go(maker: str, child: ThreadGroup) ->
     """It takes over the group, and ends with status 0 once its beacon is closed."""
     thread = child.leader if maker == "leader" else child.spawn_thread()
     thread.exec()
-    child.is_running()
-    child.is_running()
+    child.assert_runs()
+    child.assert_runs()
     assert os.listdir(f"/proc/{child.pid}/task") == [str(child.pid)]
     assert child.beacon is not None
     child.beacon.close()

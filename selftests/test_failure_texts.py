@@ -44,7 +44,7 @@ def test_exec_that_does_not_run(child):
     child.leader.exec()
     child.kill()
     child.await_end()
-    child.is_running()
+    child.assert_runs()
 
 def test_deadline(child):
     child.leader.call(time.sleep, 100)

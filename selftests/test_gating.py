@@ -113,7 +113,7 @@ def test_errno_of_a_probe_tells_absent_from_forbidden(
     """ENOSYS is the kernel's word, unless a filter can have put it into its mouth."""
     monkeypatch.setattr(kernel, "filters_calls", lambda: filtered)
     monkeypatch.setattr(kernel, "what_forbids", lambda: "a guard forbids it")
-    assert features._judge(error, "call()", (errno.ENOSYS,)) == due
+    assert features.judge(error, "call()", (errno.ENOSYS,)) == due
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_what_can_have_forbidden_something_is_named(
 
 def test_an_errno_that_no_probe_knows_is_a_finding() -> None:
     """What means neither absent nor forbidden is never taken for one of them."""
-    found = features._judge(errno.EIO, "call()", (errno.ENOSYS,))
+    found = features.judge(errno.EIO, "call()", (errno.ENOSYS,))
     text = "call() gives EIO, where success was due, ENOSYS if the kernel lacks it"
     assert found == Broken(text)
     assert decide(feature(), found, version=Version(6, 14)).fail == f"teleporting: {text}"

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from helpers import uapi, uapi_files
-from helpers.uapi import CloneArgs, PidfdInfoStruct, PollFd, Siginfo
+from helpers.uapi import PidfdInfoStruct
+from helpers.uapi_structs import CloneArgs, PollFd, Siginfo
 from selftests.runner import ROOT, Run
 from selftests.sandbox import CANNOT
 

@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from helpers import uapi, uapi_sockets
+from helpers import uapi, uapi_sockets, uapi_structs
 from helpers.info import Exited, Ids, Killed, PidfdInfo, decode_info, decode_wait_status
 from helpers.uapi import CloneFlag, CoredumpMask, InfoMask, PidfdFlag, PidfdInfoStruct, PollEvent
 
@@ -84,9 +84,9 @@ def test_offsets_in_pidfd_info(field: str, offset: int) -> None:
 def test_sizes() -> None:
     """Of what goes to the kernel by address."""
     assert ctypes.sizeof(PidfdInfoStruct) == uapi.PIDFD_INFO_SIZE_VER3 == 88
-    assert ctypes.sizeof(uapi.Siginfo) <= uapi.SIGINFO_SIZE == 128
-    assert ctypes.sizeof(uapi.PollFd) == 8
-    assert ctypes.sizeof(uapi.Iovec) == 2 * ctypes.sizeof(ctypes.c_void_p)
+    assert ctypes.sizeof(uapi_structs.Siginfo) <= uapi_structs.SIGINFO_SIZE == 128
+    assert ctypes.sizeof(uapi_structs.PollFd) == 8
+    assert ctypes.sizeof(uapi_structs.Iovec) == 2 * ctypes.sizeof(ctypes.c_void_p)
 
 
 @pytest.mark.parametrize(

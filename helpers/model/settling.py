@@ -15,7 +15,10 @@ from helpers.uapi import P_PID, WALL
 
 
 class Stuck(BaseException):
-    """A task does not come to where it is due. Not an error that anyone tries again in haste."""
+    """A task does not come to the state that is due.
+
+    No ``Exception``, or Hypothesis would shrink a story that takes a deadline each time.
+    """
 
 
 class Settling:

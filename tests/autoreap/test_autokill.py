@@ -56,7 +56,7 @@ def test_close_kills_every_thread(child: ThreadGroup) -> None:
     assert_killed(child, made, observer)
 
 
-def test_exec_does_not_lift_the_sentence(child: ThreadGroup) -> None:
+def test_exec_does_not_lift_autokill(child: ThreadGroup) -> None:
     """The close kills what the child has become by an exec.
 
     Beyond the C suite.
@@ -68,7 +68,7 @@ def test_exec_does_not_lift_the_sentence(child: ThreadGroup) -> None:
     assert_killed(child, made, observer)
 
 
-def test_duplicate_holds(child: ThreadGroup) -> None:
+def test_duplicate_keeps_the_child_alive(child: ThreadGroup) -> None:
     """A duplicate is the same open file: only the close of both kills.
 
     Beyond the C suite.
@@ -82,7 +82,9 @@ def test_duplicate_holds(child: ThreadGroup) -> None:
 
 
 @needs(SIBLING_GETFD)
-def test_copy_by_pidfd_getfd_holds(child: ThreadGroup, spawn: Callable[..., ThreadGroup]) -> None:
+def test_copy_by_pidfd_getfd_keeps_the_child_alive(
+    child: ThreadGroup, spawn: Callable[..., ThreadGroup]
+) -> None:
     """A descriptor that another process copied for itself holds the child alive.
 
     Beyond the C suite.
@@ -96,7 +98,7 @@ def test_copy_by_pidfd_getfd_holds(child: ThreadGroup, spawn: Callable[..., Thre
     assert_killed(child, made, observer)
 
 
-def test_flags_of_the_description_do_not_lift_the_sentence(child: ThreadGroup) -> None:
+def test_status_flags_do_not_lift_autokill(child: ThreadGroup) -> None:
     """F_SETFL, O_NONBLOCK on and all flags off, leaves the last close what it is.
 
     Beyond the C suite.
@@ -109,7 +111,7 @@ def test_flags_of_the_description_do_not_lift_the_sentence(child: ThreadGroup) -
     assert_killed(child, made, observer)
 
 
-def test_copy_in_a_forked_process_holds(child: ThreadGroup) -> None:
+def test_copy_in_a_forked_process_keeps_the_child_alive(child: ThreadGroup) -> None:
     """A descriptor inherited by ``fork`` holds the child alive, until its process ends.
 
     Beyond the C suite.
@@ -123,7 +125,7 @@ def test_copy_in_a_forked_process_holds(child: ThreadGroup) -> None:
     assert_killed(child, made, observer)
 
 
-def test_copy_sent_to_another_process_holds(
+def test_copy_sent_to_another_process_keeps_the_child_alive(
     child: ThreadGroup, spawn: Callable[..., ThreadGroup]
 ) -> None:
     """A descriptor received over a socket holds the child alive, until the receiver closes it.
@@ -155,7 +157,7 @@ def test_close_by_another_user_kills(child: ThreadGroup, spawn: Callable[..., Th
     assert_killed(child, made, observer)
 
 
-def test_copy_on_its_way_holds(child: ThreadGroup) -> None:
+def test_copy_on_its_way_keeps_the_child_alive(child: ThreadGroup) -> None:
     """A descriptor sent over a socket and not yet received holds the child alive.
 
     Beyond the C suite.
@@ -171,7 +173,7 @@ def test_copy_on_its_way_holds(child: ThreadGroup) -> None:
 
 
 @pytest.mark.parametrize("leave", [Thread.exit_group, Thread.exec], ids=["exit", "exec"])
-def test_end_of_the_holder_closes(
+def test_end_of_the_last_holder_kills(
     child: ThreadGroup, spawn: Callable[..., ThreadGroup], leave: Callable[[Thread], None]
 ) -> None:
     """What closes the last descriptor by the way kills as well: exit, and exec by FD_CLOEXEC.
@@ -228,7 +230,7 @@ def _by_handle(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
         pytest.param(_by_handle, id="file handle", marks=needs(FILE_HANDLE)),
     ],
 )
-def test_other_pidfds_neither_kill_nor_hold(
+def test_other_pidfds_neither_kill_nor_keep_alive(
     child: ThreadGroup, other: Callable[[ThreadGroup, Pidfd], Pidfd]
 ) -> None:
     """A pidfd opened otherwise is closed without effect, and does not keep the child alive.

@@ -32,7 +32,9 @@ pytestmark = needs(CLONE3, HAS_AUTOKILL, features.INFO_EXIT)
         ),
     ],
 )
-def test_flags_that_it_needs(child: ThreadGroup, wrong: CloneFlag, right: CloneFlag | None) -> None:
+def test_flags_that_autokill_needs(
+    child: ThreadGroup, wrong: CloneFlag, right: CloneFlag | None
+) -> None:
     """CLONE_PIDFD and CLONE_AUTOREAP must be there, CLONE_THREAD must not: EINVAL.
 
     Port of autokill_requires_pidfd, autokill_requires_autoreap and autokill_rejects_thread

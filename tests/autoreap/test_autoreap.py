@@ -182,7 +182,7 @@ def test_children_of_the_child_are_not_reaped(child: ThreadGroup) -> None:
         ),
     ],
 )
-def test_flags_that_do_not_go_with_it(
+def test_flags_that_autoreap_excludes(
     child: ThreadGroup, wrong: tuple[CloneFlag, int], right: tuple[CloneFlag, int]
 ) -> None:
     """An exit signal, CLONE_PARENT and CLONE_THREAD are refused with EINVAL.

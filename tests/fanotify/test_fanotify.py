@@ -35,7 +35,7 @@ def test_event_brings_the_process_that_caused_it(
     Beyond the C suite.
     """
     group = Group.listen(path)
-    (child.spawn_thread() if thread else child.leader).call(fanotify.touch, path)
+    (child.spawn_thread() if thread else child.leader).call(fanotify.open_and_close, path)
     event = group.take()
     assert event.pidfd is not None
     assert (event.pid, fdinfo.shown(event.pidfd).pid) == (child.pid, f"{child.pid}")
@@ -50,7 +50,7 @@ def test_event_brings_the_thread_that_caused_it(child: ThreadGroup, path: str) -
     refused together before. Beyond the C suite.
     """
     group, thread = Group.listen(path, FAN_REPORT_TID), child.spawn_thread()
-    thread.call(fanotify.touch, path)
+    thread.call(fanotify.open_and_close, path)
     event = group.take()
     assert event.pidfd is not None
     assert (event.pid, fdinfo.shown(event.pidfd).pid) == (thread.tid, f"{thread.tid}")
@@ -65,7 +65,7 @@ def test_event_of_a_reaped_process_brings_its_end(child: ThreadGroup, path: str)
     place of the pidfd before. Beyond the C suite.
     """
     group = Group.listen(path)
-    child.leader.call(fanotify.touch, path)
+    child.leader.call(fanotify.open_and_close, path)
     child.leader.exit_group(7)
     child.reap()
     event = group.take()

@@ -52,7 +52,7 @@ def test_listener_below_is_not_told_who_it_was(
     suite.
     """
     group, reader = Group.listen(path, flags), features_process.pid_1()
-    child.leader.call(fanotify.touch, path)
+    child.leader.call(fanotify.open_and_close, path)
     assert reader.leader.call(Group.take_numbers, group) == (0, due)
 
 
@@ -66,7 +66,7 @@ def test_full_table_brings_no_pidfd(child: ThreadGroup, path: str, flags: int, d
     suite.
     """
     group, reader = Group.listen(path, flags | FAN_REPORT_FID), child.leader.fork(role="reader")
-    child.leader.call(fanotify.touch, path)
+    child.leader.call(fanotify.open_and_close, path)
     assert reader.leader.call(fanotify.take_in_full_table, group) == (child.pid, due)
 
 
@@ -80,7 +80,7 @@ def test_event_that_cannot_be_stored_leaves_no_descriptor(
     Beyond the C suite.
     """
     group = Group.listen(path)
-    child.leader.call(fanotify.touch, path)
+    child.leader.call(fanotify.open_and_close, path)
     before = procfs.own_descriptors()
     with refused(errno.EFAULT):
         group.take_to(room)

@@ -52,7 +52,9 @@ INVALID = {
         ),
     ],
 )
-def test_valid_flags(anchor: Pidfd, child: ThreadGroup, flags: int, status: int) -> None:
+def test_handle_is_opened_with_the_flags_asked_for(
+    anchor: Pidfd, child: ThreadGroup, flags: int, status: int
+) -> None:
     """A pidfd opened by its handle has the flags asked for, and is always open for both ways.
 
     Port of file_handle.open_by_handle_at_valid_flags (pidfd_file_handle_test.c), which asks for
@@ -65,7 +67,7 @@ def test_valid_flags(anchor: Pidfd, child: ThreadGroup, flags: int, status: int)
 
 
 @pytest.mark.parametrize("flag", INVALID.values(), ids=INVALID)
-def test_invalid_flags(anchor: Pidfd, child: ThreadGroup, flag: int) -> None:
+def test_every_other_open_flag_is_invalid(anchor: Pidfd, child: ThreadGroup, flag: int) -> None:
     """Every other flag is refused with EINVAL, O_TRUNC among them, which marks autokill inside.
 
     Port of file_handle.open_by_handle_at_invalid_flags (pidfd_file_handle_test.c), which takes

@@ -141,7 +141,7 @@ def test_root_of_a_user_namespace_opens_handles_of_pidfds_alone(
         pytest.param(FILEID_KERNFS, MAX_HANDLE_SZ, errno.ESTALE, id="largest size"),
     ],
 )
-def test_what_is_no_handle(anchor: Pidfd, type_: int, size: int, error: int) -> None:
+def test_what_is_no_handle_is_refused(anchor: Pidfd, type_: int, size: int, error: int) -> None:
     """A handle that leads to no process is stale, one that is no handle is refused with EINVAL.
 
     Beyond the C suite.

@@ -24,7 +24,7 @@ from helpers.memory import Page
 from helpers.parameters import UNLIKE_EQUALS
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
-from helpers.rights import NICE, Obstacle
+from helpers.rights import SYS_NICE, Obstacle
 from helpers.syscalls_access import drop_capabilities
 from helpers.targets import NotAPidfd
 from helpers.uapi import MADV_COLD, MADV_PAGEOUT, PidfdFlag
@@ -132,7 +132,7 @@ def test_advice_needs_a_privilege(child: ThreadGroup) -> None:
     target = child.leader.fork(role="target")
     page = target.leader.call(memory.write_page)
     assert child.leader.call(memory.advise, target.pidfd(), page, MADV_COLD) == page.length
-    child.leader.call(drop_capabilities, NICE)
+    child.leader.call(drop_capabilities, SYS_NICE)
     with refused(errno.EPERM):
         child.leader.call(memory.advise, target.pidfd(), page, MADV_COLD)
 

@@ -23,7 +23,7 @@ from helpers import (
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
-from helpers.rights import OTHER_USER, TRACE_ANY
+from helpers.rights import OTHER_USER, SYS_PTRACE
 from helpers.syscalls_access import drop_capabilities
 from helpers.thread import Thread
 from helpers.uapi import CloneFlag, PidfdFlag, SignalFlag
@@ -41,7 +41,7 @@ def test_who_may_trace_any_process_gets_its_descriptors() -> None:
     """
     caller, _, pidfd = rights.foreign()
     caller.leader.call(getfd.copy, pidfd, 2).close()
-    caller.leader.call(drop_capabilities, TRACE_ANY)
+    caller.leader.call(drop_capabilities, SYS_PTRACE)
     with refused(errno.EPERM):
         caller.leader.call(getfd.copy, pidfd, 2)
 
@@ -56,7 +56,7 @@ def test_who_may_trace_any_process_gets_its_namespaces() -> None:
     kinds = namespaces.configured()
     found = {kind.name: caller.leader.call(namespaces.answer, pidfd, kind) for kind in kinds}
     assert found == namespaces.of(target.pid)
-    caller.leader.call(drop_capabilities, TRACE_ANY)
+    caller.leader.call(drop_capabilities, SYS_PTRACE)
     found = {kind.name: caller.leader.call(namespaces.answer, pidfd, kind) for kind in kinds}
     assert found == dict.fromkeys(found, "EACCES")
 
@@ -69,7 +69,7 @@ def test_who_may_enter_namespaces_must_be_able_to_trace_as_well() -> None:
     """
     caller, target, pidfd = rights.foreign()
     able = caller.leader.fork(role="able")
-    caller.leader.call(drop_capabilities, TRACE_ANY)
+    caller.leader.call(drop_capabilities, SYS_PTRACE)
     before = namespaces.of(caller.pid)
     with refused(errno.EPERM):
         caller.leader.call(namespaces.enter, pidfd, CloneFlag.NEWUTS)

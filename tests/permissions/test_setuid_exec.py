@@ -83,7 +83,7 @@ def test_signals_reach_it_for_its_real_user(scene: Scene, number: int) -> None:
     if number:
         assert scene.target.reap() == Killed(number)
     else:
-        scene.target.is_running()
+        scene.target.assert_runs()
 
 
 @needs(features.GET_INFO)

@@ -7,7 +7,8 @@ import signal
 from typing import Any
 
 from helpers import procfs
-from helpers.uapi import PR_SET_PDEATHSIG, WALL, CloneArgs, CloneFlag
+from helpers.uapi import PR_SET_PDEATHSIG, WALL, CloneFlag
+from helpers.uapi_structs import CloneArgs
 from selftests.faults import answers, boundary, pidfds
 from selftests.faults.boundary import ECHILD, EFAULT, EINVAL, EPERM, Real
 from selftests.faults.registry import breaks, fault

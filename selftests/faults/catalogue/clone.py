@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from helpers import agent, syscalls, syscalls_clone
-from helpers.uapi import CloneArgs, CloneFlag
+from helpers.uapi import CloneFlag
+from helpers.uapi_structs import CloneArgs
 from selftests.faults import boundary, pidfds
 from selftests.faults.boundary import Real
 from selftests.faults.registry import breaks, fault

@@ -8,7 +8,8 @@ import stat
 from typing import Any
 
 from helpers import procfs, syscalls
-from helpers.uapi import SI_KERNEL, SI_QUEUE, SI_TKILL, SI_USER, Siginfo, SignalFlag
+from helpers.uapi import SI_KERNEL, SI_QUEUE, SI_TKILL, SI_USER, SignalFlag
+from helpers.uapi_structs import Siginfo
 from selftests.faults import boundary, pidfds
 from selftests.faults.boundary import EBADF, EFAULT, EINVAL, EPERM, ESRCH, Real
 from selftests.faults.registry import breaks, fault
