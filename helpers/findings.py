@@ -15,11 +15,17 @@ _NUMBER = re.compile(r"\d{2,}")  # pids, times, addresses
 
 
 def grouped(reports: Iterable[pytest.TestReport]) -> list[list[pytest.TestReport]]:
-    """Failed reports, those with one first line together but for its numbers; most first."""
-    groups: dict[str, list[pytest.TestReport]] = {}
+    """Failed reports, together where they say the same but for numbers, or are of one test."""
+    groups: list[list[pytest.TestReport]] = []
+    known: dict[str, list[pytest.TestReport]] = {}
     for report in reports:
-        groups.setdefault(_NUMBER.sub("N", finding(report)), []).append(report)
-    return sorted(groups.values(), key=len, reverse=True)
+        keys = _NUMBER.sub("N", finding(report)), report.nodeid.partition("[")[0]
+        group = next((known[key] for key in keys if key in known), None)
+        if group is None:
+            groups.append(group := [])
+        group.append(report)
+        known.update({key: group for key in keys if key not in known})
+    return sorted(groups, key=len, reverse=True)
 
 
 def finding(report: pytest.TestReport) -> str:
