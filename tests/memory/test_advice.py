@@ -21,7 +21,7 @@ from helpers.endings import end_leader
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.memory import Page
-from helpers.parameters import UNLIKE_EQUALS
+from helpers.parameters import SCOPES, UNLIKE_EQUALS
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.rights import SYS_NICE, Obstacle
@@ -31,17 +31,9 @@ from helpers.uapi import MADV_COLD, MADV_PAGEOUT, PidfdFlag
 
 pytestmark = needs(features.PIDFD_OPEN, features.PROCESS_MADVISE)
 
-SCOPES = pytest.mark.parametrize(
-    "scope",
-    [
-        pytest.param(PidfdFlag.NONE, id="process"),
-        pytest.param(PidfdFlag.THREAD, id="leader as thread", marks=needs(features.PIDFD_THREAD)),
-    ],
-)
-
 
 @needs(features_process.ADVICE)
-@SCOPES
+@pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize(
     "advice",
     [
@@ -65,7 +57,7 @@ def test_hint_is_taken_for_another_process(
 
 
 @needs(features_process.ADVICE)
-@SCOPES
+@pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("advice", memory.FOR_ONESELF)
 def test_advice_that_destroys_is_for_oneself_alone(
     child: ThreadGroup, scope: PidfdFlag, advice: str
@@ -81,7 +73,7 @@ def test_advice_that_destroys_is_for_oneself_alone(
 
 
 @needs(features_process.OWN_ADVICE)
-@SCOPES
+@pytest.mark.parametrize("scope", SCOPES)
 def test_pidfd_of_oneself_takes_advice_that_destroys(child: ThreadGroup, scope: PidfdFlag) -> None:
     """By a pidfd of the caller MADV_DONTNEED drops what it names and no more.
 
