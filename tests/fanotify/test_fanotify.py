@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +14,6 @@ from helpers.process import ThreadGroup
 from helpers.uapi import InfoMask, PidfdFlag
 
 pytestmark = needs(features_fanotify.PIDFDS)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    """A file that nobody else opens."""
-    file = tmp_path / "file"
-    file.touch()
-    return str(file)
 
 
 @pytest.mark.parametrize("thread", [False, True], ids=["leader", "subthread"])
