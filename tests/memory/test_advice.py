@@ -20,7 +20,7 @@ from helpers.endings import end_leader
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.memory import Page
-from helpers.parameters import UNLIKE_EQUALS
+from helpers.parameters import SCOPES, UNLIKE_EQUALS
 from helpers.process import ThreadGroup
 from helpers.rights import NICE, Obstacle
 from helpers.syscalls_access import drop_capabilities
@@ -29,17 +29,9 @@ from helpers.uapi import MADV_COLD, MADV_PAGEOUT, PidfdFlag
 
 pytestmark = needs(features.PIDFD_OPEN, features.PROCESS_MADVISE)
 
-SCOPES = pytest.mark.parametrize(
-    "scope",
-    [
-        pytest.param(PidfdFlag.NONE, id="process"),
-        pytest.param(PidfdFlag.THREAD, id="leader as thread", marks=needs(features.PIDFD_THREAD)),
-    ],
-)
-
 
 @needs(features_process.ADVICE)
-@SCOPES
+@pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize(
     "advice",
     [
@@ -63,7 +55,7 @@ def test_hint_is_taken_for_another_process(
 
 
 @needs(features_process.ADVICE)
-@SCOPES
+@pytest.mark.parametrize("scope", SCOPES)
 def test_advice_that_destroys_is_for_oneself_alone(child: ThreadGroup, scope: PidfdFlag) -> None:
     """MADV_DONTNEED by a pidfd of another process is EINVAL, and drops nothing.
 

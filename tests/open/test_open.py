@@ -13,6 +13,7 @@ from helpers import features, features_process, procfs
 from helpers.expect import moved, refused
 from helpers.gating import needs
 from helpers.info import Killed, PidfdInfo
+from helpers.parameters import SCOPES
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.uapi import InfoMask, PidfdFlag, PollEvent
@@ -30,7 +31,6 @@ FLAGS = [
         marks=needs(features.PIDFD_THREAD, features_process.NONBLOCK),
     ),
 ]
-SCOPES = [FLAGS[0], FLAGS[2]]
 
 
 @pytest.mark.parametrize("flags", FLAGS)
