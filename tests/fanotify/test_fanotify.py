@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -16,14 +15,6 @@ from helpers.uapi import InfoMask, PidfdFlag
 from helpers.uapi_files import FAN_REPORT_TID
 
 pytestmark = needs(features_fanotify.PIDFDS)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    """A file that nobody else opens."""
-    file = tmp_path / "file"
-    file.touch()
-    return str(file)
 
 
 @pytest.mark.parametrize("thread", [False, True], ids=["leader", "subthread"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from pathlib import Path
 
 import pytest
 
@@ -23,14 +22,6 @@ from helpers.uapi_files import (
 )
 
 PIDFDS = needs(features_fanotify.PIDFDS)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    """A file that nobody else opens."""
-    file = tmp_path / "file"
-    file.touch()
-    return str(file)
 
 
 def _in_place_of_a_pidfd(plain: int, error: int) -> pytest.MarkDecorator:
