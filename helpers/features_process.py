@@ -162,6 +162,14 @@ def _probe_kernel_thread() -> Verdict:
     return Forbidden(f"process {KERNEL_THREAD} is no kernel thread here: a pid namespace")
 
 
+def _probe_kernel_thread_rights() -> Verdict:
+    try:
+        os.readlink(f"/proc/{KERNEL_THREAD}/ns/user")
+    except OSError as error:
+        return Forbidden(f"its namespaces are not to be seen ({error.strerror})")
+    return _probe_kernel_thread()
+
+
 def _probe_advice() -> Verdict:
     child = process.spawn(role="probe")
     page = child.leader.call(memory.write_page)
@@ -199,6 +207,9 @@ LAST_PID = Feature(
 USER_CHANGE = Feature("a change to another user", Version(2, 6), _probe_user_change)
 FOREIGN_PROCESS = Feature("a process of another user", Version(2, 6), _probe_foreign_process)
 FIRST_KERNEL_THREAD = Feature("a kernel thread in sight", Version(2, 6), _probe_kernel_thread)
+KERNEL_THREAD_RIGHTS = Feature(
+    "rights over a kernel thread", Version(3, 8), _probe_kernel_thread_rights, ("NAMESPACES",)
+)
 ADVICE = Feature(
     "process_madvise(2) of another process", Version(5, 10), _probe_advice, ("ADVISE_SYSCALLS",)
 )

@@ -56,7 +56,7 @@ def kill_and_hold(tracer: Thread, target: ThreadGroup, pidfd: Pidfd) -> None:
     A second SIGKILL does not move it: it must be resumed, or lose its tracer.
     """
     seize(tracer, target.leader, TraceOption.EXIT)
-    pidfd.send_signal(signal.SIGKILL)
+    target.kill()
     told = await_stop(tracer, pidfd)
     due = (target.pid, os.CLD_TRAPPED, status_of(PTRACE_EVENT_EXIT))
     assert told == due, f"the stop is told as {told}, {due} was due"

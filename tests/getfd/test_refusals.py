@@ -10,7 +10,6 @@ import pytest
 
 from helpers import (
     features_getfd,
-    features_namespaces,
     features_process,
     features_targets,
     getfd,
@@ -70,7 +69,7 @@ def test_zombie_is_no_less_guarded() -> None:
         caller.leader.call(getfd.copy, pidfd, 0)
 
 
-@needs(features_process.FIRST_KERNEL_THREAD, features_namespaces.FOREIGN)
+@needs(features_process.KERNEL_THREAD_RIGHTS)
 def test_kernel_thread_has_no_descriptors() -> None:
     """Of a kernel thread who may trace it gets none: EBADF.
 

@@ -118,7 +118,7 @@ def test_released_process_can_be_released_again(child: ThreadGroup, target: Thre
         memory.release(pidfd)
 
 
-@needs(features_tracing.TRACING)
+@needs(features_tracing.TRACING, features_process.SEND_SIGNAL)
 def test_memory_is_kept_for_a_living_process_that_shares_it(
     child: ThreadGroup, target: ThreadGroup, sharer: Pidfd
 ) -> None:

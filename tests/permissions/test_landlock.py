@@ -13,6 +13,7 @@ from helpers import (
     features_getfd,
     features_landlock,
     features_namespaces,
+    features_process,
     getfd,
     landlock,
     namespaces,
@@ -42,7 +43,7 @@ def scoped() -> Scene:
     return landlock.scene(Scope.SIGNAL)
 
 
-@needs(features_landlock.SIGNAL_SCOPE)
+@needs(features_landlock.SIGNAL_SCOPE, features_process.SEND_SIGNAL)
 @pytest.mark.parametrize("number", [0, SIGUSR1, SIGKILL], ids=["0", "SIGUSR1", "SIGKILL"])
 def test_signal_does_not_leave_its_domain(scoped: Scene, number: int) -> None:
     """With LANDLOCK_SCOPE_SIGNAL a process outside the domain is not signalled: EPERM.
@@ -55,7 +56,7 @@ def test_signal_does_not_leave_its_domain(scoped: Scene, number: int) -> None:
     assert scoped.outside.leader.call(os.getpid) == scoped.outside.pid
 
 
-@needs(features_landlock.SIGNAL_SCOPE)
+@needs(features_landlock.SIGNAL_SCOPE, features_process.SEND_SIGNAL)
 @pytest.mark.parametrize("whose", ["a child", "oneself"])
 def test_signal_reaches_its_domain(scoped: Scene, whose: str) -> None:
     """A child that was made inside, and oneself, are signalled as before.
@@ -68,6 +69,7 @@ def test_signal_reaches_its_domain(scoped: Scene, whose: str) -> None:
     assert procfs.pending_signals(target.pid) == (set(), {SIGUSR1})
 
 
+@needs(features_process.SEND_SIGNAL)
 def test_domain_without_a_scope_lets_signals_out(scene: Scene) -> None:
     """Of a domain that is about files alone signals know nothing.
 

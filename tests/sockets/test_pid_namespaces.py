@@ -74,6 +74,7 @@ def test_pidfd_of_a_process_outside_hides_its_numbers(child: ThreadGroup, way: W
         stranger.leader.call(Pidfd.info, pidfd)
 
 
+@needs(features_process.SEND_SIGNAL)
 @WAYS
 def test_process_outside_is_not_signalled_by_its_pidfd(child: ThreadGroup, way: Way) -> None:
     """pidfd_send_signal(2) reaches down the pid namespaces, and not up: EINVAL.

@@ -38,7 +38,7 @@ def traced(request: pytest.FixtureRequest, child: ThreadGroup) -> Traced:
     target, pidfd = bear(parent.leader)
     tracer = child.spawn_thread("tracer")
     tracing.seize(tracer, target.leader)
-    pidfd.send_signal(SIGKILL)
+    target.kill()
     target.await_end()
     return Traced(tracer, parent, target, pidfd)
 

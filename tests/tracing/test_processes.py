@@ -45,7 +45,7 @@ def traced(child: ThreadGroup) -> Traced:
     target = parent.leader.fork(role="target")
     pidfd = target.pidfd()
     tracing.seize(child.leader, target.leader)
-    pidfd.send_signal(SIGKILL)
+    target.kill()
     target.await_end()
     return Traced(child.leader, parent.leader, target, pidfd)
 
