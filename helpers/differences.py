@@ -37,11 +37,11 @@ def _first_bytes(found: bytes, due: bytes) -> str:
 
 
 def _holds_records(value: object) -> bool:
-    return isinstance(value, tuple) and (is_record(value) or any(map(is_record, value)))
+    return isinstance(value, (tuple, list)) and (is_record(value) or any(map(is_record, value)))
 
 
 def _lines(found: object, due: object) -> Iterator[str]:
-    alike = isinstance(found, tuple) and isinstance(due, tuple) and type(found) is type(due)
+    alike = isinstance(found, (tuple, list)) and type(found) is type(due)
     if not alike or len(found) != len(due):  # type: ignore[arg-type]
         yield f"{found!r} == {due!r}"
     elif not is_record(found):

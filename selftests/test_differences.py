@@ -33,6 +33,11 @@ DEAD = PidfdInfo(InfoMask.PID | InfoMask.EXIT, pid=7, tgid=7, ppid=1, exit=Exite
             ["PidfdInfo: exit is Exited(3), not told was due"],
         ),
         ((1, Exited(0)), (2, Exited(0)), ["1 == 2"]),
+        (
+            [Exited(1), DEAD],
+            [Exited(1), ALIVE._replace(mask=DEAD.mask)],
+            ["PidfdInfo: exit is Exited(3), not told was due"],
+        ),
         ((1, Exited(0)), None, ["(1, Exited(0)) == None"]),
         (Ids(1, 1, 1, 1), Ids(1, 2, 3, 4), ["1 == real 1/effective 2/saved 3/filesystem 4"]),
         (StatusFlag.RDWR, 0o4002, ["RDWR == RDWR|NONBLOCK"]),
