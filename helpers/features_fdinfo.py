@@ -23,7 +23,7 @@ def _probe_own_proc() -> Verdict:
     if error == errno.EPERM:
         hidden = "parts of /proc are out of sight (hidepid, mounts over it)"
         return Forbidden(f"{call} gives EPERM: {hidden}, or {kernel.what_forbids()}")
-    return judge(error, call, ())
+    return judge(error, call, (errno.EINVAL,))
 
 
 NSPID = Feature("NSpid in fdinfo of pidfds", Version(5, 5), _probe_nspid, ("PID_NS",))

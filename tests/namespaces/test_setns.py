@@ -82,7 +82,7 @@ def test_children_are_born_where_the_pidfd_has_led_to(spawn: Callable[..., Threa
     born.reap()
 
 
-@needs(features_namespaces.KIND[namespaces.PID])
+@needs(features_namespaces.KIND[namespaces.PID], features.PID_NAMESPACE)
 def test_pid_namespace_is_that_of_the_process_not_of_its_children(
     spawn: Callable[..., ThreadGroup],
 ) -> None:
@@ -100,6 +100,7 @@ def test_pid_namespace_is_that_of_the_process_not_of_its_children(
     assert namespaces.of(follower.pid)["pid"] == namespaces.of(target.pid)["pid"]
 
 
+@needs(features.USER_NAMESPACE)
 @pytest.mark.parametrize(
     "flags",
     [
@@ -130,7 +131,7 @@ def test_mounts_are_seen_from_the_root_that_is_entered(
     assert (mover.leader.call(os.getcwd), seen) == ("/", ["inside"])
 
 
-@needs(features.PIDFD_THREAD, features_namespaces.KIND[namespaces.UTS])
+@needs(features.PIDFD_THREAD, features_namespaces.KIND[namespaces.UTS], features.USER_NAMESPACE)
 def test_thread_pidfd_leads_to_the_namespace_of_that_thread(
     spawn: Callable[..., ThreadGroup],
 ) -> None:
@@ -149,6 +150,7 @@ def test_thread_pidfd_leads_to_the_namespace_of_that_thread(
     assert found[0] != found[1]
 
 
+@needs(features.USER_NAMESPACE)
 @WAYS
 def test_no_way_leads_out_of_a_user_namespace(spawn: Callable[..., ThreadGroup], way: Way) -> None:
     """From one user namespace there is no way into the namespaces of its sibling: EPERM.
