@@ -75,17 +75,16 @@ class Feature(NamedTuple):
 def verdict(feature: Feature) -> Verdict:
     """Whether `feature` is there, asked of the kernel once."""
     try:
-        return feature.probe()
+        found = feature.probe()
     except OSError as error:  # on the way to its question
-        call = _refused_call(error)
-        if any(kernel.is_configured(option) is False for option in feature.config):
-            return Absent(f"{call} gives {errno_name(error.errno)}")
-        return judge(error.errno or 0, call, ())
+        found = judge(error.errno or 0, _refused_call(error), ())
     except AssertionError as error:  # a deadline, or a child that failed
-        return Broken(f"asking whether it is there: {error}")
+        found = Broken(f"asking whether it is there: {error}")
     finally:
         process.end_all()
         descriptor.close_all()
+    unbuilt = any(kernel.is_configured(option) is False for option in feature.config)
+    return Absent(found.finding) if isinstance(found, Broken) and unbuilt else found
 
 
 def errno_of(action: Callable[[], object]) -> int:

@@ -56,6 +56,7 @@ PASS_RESTRICTED = Feature(
     "SO_PASSPIDFD for sockets that can carry pidfds alone",
     Version(6, 16),
     _probe_restriction,
+    ("INET",),
     rule=True,
 )
 INET = Feature("AF_INET sockets", Version(2, 6), _probe_inet, ("INET",))

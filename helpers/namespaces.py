@@ -36,13 +36,14 @@ TIME = Kind("time", CloneFlag.NEWTIME, 7, "TIME_NS")
 MNT = Kind("mnt", CloneFlag.NEWNS, 3, "NAMESPACES")
 USER = Kind("user", CloneFlag.NEWUSER, 9, "USER_NS")
 UTS = Kind("uts", CloneFlag.NEWUTS, 10, "UTS_NS")
+IPC = Kind("ipc", CloneFlag.NEWIPC, 2, "IPC_NS")
 
 KINDS = (
     USER,  # first: what follows needs rights in it
     MNT,
     PID,
     UTS,
-    Kind("ipc", CloneFlag.NEWIPC, 2, "IPC_NS"),
+    IPC,
     Kind("net", CloneFlag.NEWNET, 4, "NET_NS"),
     Kind("cgroup", CloneFlag.NEWCGROUP, 1, "CGROUPS"),
     TIME,

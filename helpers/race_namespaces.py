@@ -115,4 +115,9 @@ def _probe_return() -> Verdict:
     )
 
 
-RETURN = Feature("setns(2) back to the namespaces of the test", Version(3, 8), _probe_return)
+RETURN = Feature(
+    "setns(2) back to the namespaces of the test",
+    Version(3, 8),
+    _probe_return,
+    ("USER_NS", "PID_NS"),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from helpers import features_namespaces, features_process, race_rules
+from helpers import features_namespaces, features_process, namespaces, race_rules
 from helpers.gating import needs
 from helpers.race_namespaces import RETURN, GetNamespace, SetNs, end_in_own_namespaces
 from helpers.races import Race
@@ -13,7 +13,7 @@ from helpers.races import Race
 pytestmark = needs(features_process.PID_NAMESPACE, features_namespaces.ISOLATION)
 
 
-@needs(features_namespaces.IOCTLS)
+@needs(features_namespaces.IOCTLS, features_namespaces.KIND[namespaces.UTS])
 def test_a_process_that_ends_gives_its_namespace_or_is_not_found(
     race: Callable[..., Race],
 ) -> None:
@@ -25,7 +25,12 @@ def test_a_process_that_ends_gives_its_namespace_or_is_not_found(
     played.assert_each(race_rules.is_its_namespace_or((errno.ESRCH,)))
 
 
-@needs(features_namespaces.SETNS, RETURN)
+@needs(
+    features_namespaces.SETNS,
+    features_namespaces.KIND[namespaces.UTS],
+    features_namespaces.KIND[namespaces.IPC],
+    RETURN,
+)
 def test_namespaces_of_a_process_that_ends_are_entered_all_or_none(
     race: Callable[..., Race],
 ) -> None:

@@ -13,6 +13,7 @@ from helpers import (
     features_namespaces,
     features_process,
     features_rights,
+    namespaces,
     race_rules,
     setuid,
 )
@@ -35,7 +36,7 @@ pytestmark = needs(features_process.USER_CHANGE, features_rights.SETUID_EXEC)
             ITS_NAMESPACE,
             errno.EACCES,
             id="namespaces",
-            marks=needs(features_namespaces.IOCTLS),
+            marks=needs(features_namespaces.IOCTLS, features_namespaces.KIND[namespaces.UTS]),
         ),
         pytest.param(
             GetFd,
