@@ -73,7 +73,7 @@ def _probe_handle_thread() -> Verdict:
     status, _ = _flags_of_reopened(PidfdFlag.THREAD)
     if status & PidfdFlag.THREAD:
         return Present()
-    return Absent(f"open_by_handle_at(O_EXCL) gives file status flags {status:#o}")
+    return Absent(f"open_by_handle_at(O_EXCL) gives file status flags {status}")
 
 
 def _probe_root() -> Verdict:

@@ -12,7 +12,7 @@ from helpers.uapi import CloneFlag
 
 def copy(pidfd: Descriptor, number: int, flags: int = 0) -> Descriptor:
     """``pidfd_getfd(2)`` of descriptor `number` there."""
-    journal.record(pidfd.role, f"pidfd_getfd({number}, {flags:#x})")
+    journal.record(pidfd.role, f"pidfd_getfd({number}, {int(flags):#x})")
     return Descriptor(syscalls.pidfd_getfd(pidfd.fileno(), number, flags), f"copy of {number}")
 
 

@@ -95,7 +95,7 @@ def look(pid: int, page: Page) -> str:
 
 def advise(descriptor: Descriptor, page: Page, advice: int, flags: int = 0) -> int:
     """``process_madvise(2)`` on a page of the process behind `descriptor`."""
-    journal.record(descriptor.role, f"process_madvise({page}, advice {advice}, {flags:#x})")
+    journal.record(descriptor.role, f"process_madvise({page}, advice {advice}, {int(flags):#x})")
     return syscalls.process_madvise(descriptor.fileno(), *page, advice, flags)
 
 
@@ -107,5 +107,5 @@ def advise_ranges(descriptor: Descriptor, ranges: list[Page], advice: int) -> in
 
 def release(descriptor: Descriptor, flags: int = 0) -> None:
     """``process_mrelease(2)``."""
-    journal.record(descriptor.role, f"process_mrelease({flags:#x})")
+    journal.record(descriptor.role, f"process_mrelease({int(flags):#x})")
     syscalls.process_mrelease(descriptor.fileno(), flags)
