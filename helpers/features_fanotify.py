@@ -21,8 +21,7 @@ def _probe(flags: int = 0) -> Verdict:
 
 
 def _probe_handles() -> Verdict:
-    with tempfile.NamedTemporaryFile() as file:
-        error = errno_of(lambda: Group.listen(file.name, FAN_REPORT_FID).close())
+    error = errno_of(lambda: Group.listen(tempfile.gettempdir(), FAN_REPORT_FID).close())
     if error in (errno.ENODEV, errno.EOPNOTSUPP, errno.EXDEV):
         return Forbidden(
             f"fanotify_mark gives {errno_name(error)}: "

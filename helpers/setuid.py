@@ -14,14 +14,11 @@ from helpers.process import ThreadGroup
 
 def program() -> Descriptor:
     """A set-user-ID program of ours, of no name, that echoes its input as `Thread.exec` wants."""
-    with tempfile.NamedTemporaryFile(prefix="pidfd-setuid-", delete=False) as file:
+    with tempfile.TemporaryFile(prefix="pidfd-setuid-") as file:
         file.write(_echo())
         file.flush()
         os.fchmod(file.fileno(), 0o4755)
-    try:
-        return open_file(file.name)
-    finally:
-        os.unlink(file.name)
+        return open_file(f"/proc/self/fd/{file.fileno()}")
 
 
 def _echo() -> bytes:
