@@ -271,7 +271,7 @@ USER_NAMESPACE = Feature(
     lambda: _namespace_probe(CloneFlag.NEWUSER),
     ("USER_NS",),
 )
-PID_NAMESPACE = Feature(
+UNPRIVILEGED_PID_NAMESPACE = Feature(
     "pid namespaces made in a user namespace",
     Version(3, 8),
     lambda: _namespace_probe(CloneFlag.NEWUSER | CloneFlag.NEWPID),

@@ -171,7 +171,7 @@ def test_grandchild_is_its_makers_child(child: ThreadGroup) -> None:
     assert grandchild.reap() == Killed(signal.SIGTERM)
 
 
-@needs(features.PID_NAMESPACE)
+@needs(features.UNPRIVILEGED_PID_NAMESPACE)
 @pytest.mark.parametrize("made_by", ["spawn", "fork"])
 def test_child_in_a_pid_namespace_has_our_number(
     made_by: str, child: ThreadGroup, spawn: Spawn

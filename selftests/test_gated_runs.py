@@ -73,7 +73,7 @@ def test_self(): syscalls.pidfd_send_signal(uapi.PIDFD_SELF_THREAD, 0)
 @needs(features.USER_NAMESPACE)
 def test_user(spawn): spawn(CloneFlag.NEWUSER)
 
-@needs(features.PID_NAMESPACE)
+@needs(features.UNPRIVILEGED_PID_NAMESPACE)
 def test_pid(spawn): spawn(CloneFlag.NEWUSER | CloneFlag.NEWPID)
 
 def test_threads(child, watch): child.spawn_thread().exec()

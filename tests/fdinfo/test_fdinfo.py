@@ -29,7 +29,7 @@ def test_child_is_shown_by_its_pid(child: ThreadGroup) -> None:
     assert fdinfo.shown(child.pidfd()) == Shown(f"{child.pid}", f"{child.pid}")
 
 
-@needs(features.PID_NAMESPACE)
+@needs(features.UNPRIVILEGED_PID_NAMESPACE)
 def test_child_in_a_pid_namespace_is_shown_by_both_its_pids(
     spawn: Callable[..., ThreadGroup],
 ) -> None:
@@ -41,7 +41,7 @@ def test_child_in_a_pid_namespace_is_shown_by_both_its_pids(
     assert fdinfo.shown(child.pidfd()) == Shown(f"{child.pid}", f"{child.pid}\t1")
 
 
-@needs(features.PID_NAMESPACE)
+@needs(features.UNPRIVILEGED_PID_NAMESPACE)
 def test_every_nested_namespace_adds_a_pid(spawn: Callable[..., ThreadGroup]) -> None:
     """Two levels down a task is shown by three pids, ours first.
 
@@ -52,7 +52,7 @@ def test_every_nested_namespace_adds_a_pid(spawn: Callable[..., ThreadGroup]) ->
     assert fdinfo.shown(inner.pidfd()) == Shown(f"{inner.pid}", f"{inner.pid}\t2\t1")
 
 
-@needs(features.PIDFD_THREAD, features.PID_NAMESPACE)
+@needs(features.PIDFD_THREAD, features.UNPRIVILEGED_PID_NAMESPACE)
 def test_thread_is_shown_by_its_thread_ids(spawn: Callable[..., ThreadGroup]) -> None:
     """Pid and NSpid of a thread pidfd are the ids of the thread, and not of its process.
 
@@ -94,7 +94,7 @@ def test_inner_procfs_shows_the_inner_pid_alone() -> None:
     assert inside.leader.call(fdinfo.shown, inside.pidfd()) == Shown("1", "1")
 
 
-@needs(features.PID_NAMESPACE)
+@needs(features.UNPRIVILEGED_PID_NAMESPACE)
 def test_procfs_decides_and_not_its_reader(spawn: Callable[..., ThreadGroup]) -> None:
     """A reader in a pid namespace below sees on our procfs what we see.
 

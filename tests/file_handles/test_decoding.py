@@ -30,7 +30,9 @@ _NAMESPACES = CloneFlag.NEWUSER | CloneFlag.NEWPID
     "flags",
     [
         pytest.param(CloneFlag.NONE, id="same pid namespace"),
-        pytest.param(_NAMESPACES, id="child pid namespace", marks=needs(features.PID_NAMESPACE)),
+        pytest.param(
+            _NAMESPACES, id="child pid namespace", marks=needs(features.UNPRIVILEGED_PID_NAMESPACE)
+        ),
     ],
 )
 def test_handle_leads_back_to_the_process(
@@ -70,7 +72,7 @@ def test_handle_travels_to_other_processes(child: ThreadGroup) -> None:
     assert seen == filesystem.identity(pidfd)
 
 
-@needs(features.PID_NAMESPACE)
+@needs(features.UNPRIVILEGED_PID_NAMESPACE)
 @pytest.mark.parametrize("through", ["a pidfd of its own", "a pidfd of ours"])
 def test_handle_from_a_foreign_pid_namespace_is_stale(
     anchor: Pidfd, child: ThreadGroup, spawn: Callable[..., ThreadGroup], through: str

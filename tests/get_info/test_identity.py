@@ -48,7 +48,7 @@ def test_each_of_eight_ids_is_mapped_by_itself(
     )
 
 
-@needs(features.PID_NAMESPACE, features_namespaces.ID_MAPPING)
+@needs(features.UNPRIVILEGED_PID_NAMESPACE, features_namespaces.ID_MAPPING)
 def test_all_is_told_in_the_numbers_of_the_callers_namespaces(
     spawn: Callable[..., ThreadGroup],
 ) -> None:

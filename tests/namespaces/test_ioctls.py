@@ -65,7 +65,7 @@ def test_time_namespace_of_the_children_differs_from_that_of_the_process(
     assert theirs["time"] != theirs["time_for_children"]
 
 
-@needs(features.PID_NAMESPACE, features_namespaces.KIND[namespaces.PID])
+@needs(features.UNPRIVILEGED_PID_NAMESPACE, features_namespaces.KIND[namespaces.PID])
 def test_pid_namespace_of_the_children_differs_from_that_of_the_process(
     spawn: Callable[..., ThreadGroup],
 ) -> None:
@@ -123,7 +123,7 @@ def test_descriptor_closes_on_exec(child: ThreadGroup, kind: Kind) -> None:
     assert namespaces.get(child.pidfd(), kind).closes_on_exec
 
 
-@needs(features.PID_NAMESPACE, features_namespaces.KIND[namespaces.PID])
+@needs(features.UNPRIVILEGED_PID_NAMESPACE, features_namespaces.KIND[namespaces.PID])
 def test_pid_namespace_of_the_children_is_told_before_the_first_of_them(
     spawn: Callable[..., ThreadGroup],
 ) -> None:

@@ -82,7 +82,7 @@ def test_children_are_born_where_the_pidfd_has_led_to(spawn: Callable[..., Threa
     born.reap()
 
 
-@needs(features_namespaces.KIND[namespaces.PID], features.PID_NAMESPACE)
+@needs(features_namespaces.KIND[namespaces.PID], features.UNPRIVILEGED_PID_NAMESPACE)
 def test_pid_namespace_is_that_of_the_process_not_of_its_children(
     spawn: Callable[..., ThreadGroup],
 ) -> None:

@@ -189,7 +189,7 @@ def test_sharer_of_a_root_directory_cannot_change_mounts(
     sharer.leader.call(namespaces.enter, target.pidfd(), flags)
 
 
-@needs(features.PID_NAMESPACE, features_namespaces.KIND[namespaces.UTS])
+@needs(features.UNPRIVILEGED_PID_NAMESPACE, features_namespaces.KIND[namespaces.UTS])
 def test_namespaces_are_entered_all_or_none(spawn: Callable[..., ThreadGroup]) -> None:
     """Where one of several cannot be entered the caller stays in all that he was in.
 

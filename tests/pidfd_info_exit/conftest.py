@@ -30,7 +30,7 @@ def scope(request: pytest.FixtureRequest) -> PidfdFlag:
         pytest.param(
             (CloneFlag.NEWUSER | CloneFlag.NEWPID, Exited(0), PidfdFlag.NONE),
             id="exited in new user and pid namespaces",
-            marks=needs(features.PID_NAMESPACE),
+            marks=needs(features.UNPRIVILEGED_PID_NAMESPACE),
         ),
     ]
 )

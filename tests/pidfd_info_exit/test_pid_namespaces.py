@@ -17,7 +17,7 @@ from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.uapi import CloneFlag, InfoMask, PidfdFlag
 
-pytestmark = needs(features.INFO_EXIT, features.PID_NAMESPACE)
+pytestmark = needs(features.INFO_EXIT, features.UNPRIVILEGED_PID_NAMESPACE)
 
 NEW = CloneFlag.NEWUSER | CloneFlag.NEWPID
 

@@ -87,7 +87,7 @@ def test_leader_that_nobody_waits_for_hangs_up_with_its_last_subthread(
             CloneFlag.NEWUSER | CloneFlag.NEWPID,
             os.getpid,
             id="by the init of a pid namespace",
-            marks=needs(features.PID_NAMESPACE),
+            marks=needs(features.UNPRIVILEGED_PID_NAMESPACE),
         ),
     ],
 )
@@ -114,7 +114,7 @@ def test_exit_of_an_orphan_is_told_when_it_is_reaped(
     assert pidfd.info(InfoMask.EXIT) == records.of_reaped(Exited(5))
 
 
-@needs(features.PID_NAMESPACE)
+@needs(features.UNPRIVILEGED_PID_NAMESPACE)
 @pytest.mark.parametrize("before", [pytest.param(None, id="alive"), pytest.param(5, id="zombie")])
 def test_end_of_a_pid_namespace_reaps_all_in_it(
     spawn: Callable[..., ThreadGroup], watch: Callable[..., Watcher], before: int | None

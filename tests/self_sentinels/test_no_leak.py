@@ -16,7 +16,9 @@ from helpers.syscalls import pidfd_send_signal, process_mrelease
 from helpers.uapi import CloneFlag
 
 pytestmark = needs(
-    features.SELF_SENTINELS, features.PID_NAMESPACE, features_limits.PID_NAMESPACE_LIMIT
+    features.SELF_SENTINELS,
+    features.UNPRIVILEGED_PID_NAMESPACE,
+    features_limits.PID_NAMESPACE_LIMIT,
 )
 
 

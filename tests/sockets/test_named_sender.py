@@ -29,7 +29,7 @@ from helpers.uapi import PID_MAX_LIMIT, CloneFlag, PidfdFlag
 
 pytestmark = needs(features_sockets.PASSPIDFD)
 
-PRIVILEGED = needs(features.PID_NAMESPACE, features_namespaces.ID_MAPPING)
+PRIVILEGED = needs(features.UNPRIVILEGED_PID_NAMESPACE, features_namespaces.ID_MAPPING)
 
 
 @pytest.fixture
