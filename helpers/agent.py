@@ -152,11 +152,23 @@ def fork(channel: Channel, flags: int, exit_signal: int) -> int:
 
 def live(channel: Channel, *kept: Descriptor) -> NoReturn:
     """Be a child just made: take orders on `channel`, with `kept` open and nothing else."""
-    try:
+
+    def life() -> None:
         at_hangup.clear()
         _keep_open(channel, *kept)
-        die_with_parent()
         serve(channel)
+
+    be_child(life)
+
+
+def be_child(life: Callable[[], object]) -> NoReturn:
+    """Be a child just made: run `life`, never to return, and die with the parent.
+
+    Whatever goes wrong, no child gets back into its maker's code.
+    """
+    try:
+        die_with_parent()
+        life()
     except BaseException:
         sys.stderr.write(_trace())
     os._exit(BUG)

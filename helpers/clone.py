@@ -13,8 +13,6 @@ import mmap
 import os
 import resource
 import signal
-import sys
-import traceback
 from enum import Enum
 from typing import NamedTuple, NoReturn
 
@@ -179,13 +177,11 @@ def _made(tid: int, fd: int, parent_tid: int = 0) -> Made:
 
 
 def _live(maker: int, status: int | None) -> NoReturn:
-    try:
-        agent.die_with_parent()
+    def life() -> None:
         if status is not None:
             os._exit(status)
         # 0: the maker's number is not to be seen from a new pid namespace.
         while os.getppid() in (maker, 0):
             signal.pause()
-    except BaseException:  # noqa: BLE001  # no child may return into its maker's code
-        traceback.print_exc(file=sys.stderr)
-    os._exit(agent.BUG)
+
+    agent.be_child(life)

@@ -7,8 +7,7 @@ import fcntl
 import os
 import select
 import signal
-import sys
-import traceback
+from typing import NoReturn
 
 from helpers import agent, syscalls, syscalls_clone
 from helpers.attempts import Attempts
@@ -61,15 +60,14 @@ def _start() -> tuple[int, int]:
     """A child that sleeps, and its pidfd."""
     slot = ctypes.c_int(-1)
     pid = syscalls_clone.clone3(CloneArgs(flags=AUTOKILL, pidfd=ctypes.addressof(slot)))
-    if pid:
-        return pid, slot.value
-    try:
-        agent.die_with_parent()
-        while True:
-            signal.pause()
-    except BaseException:  # noqa: BLE001  # no child may return into its maker's code
-        traceback.print_exc(file=sys.stderr)
-    os._exit(agent.BUG)
+    if not pid:
+        agent.be_child(_sleep)
+    return pid, slot.value
+
+
+def _sleep() -> NoReturn:
+    while True:
+        signal.pause()
 
 
 def _fate(monitor: int) -> Word:

@@ -11,7 +11,6 @@ import os
 import pickle
 import random
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -272,8 +271,7 @@ class _Worker:
 def _work(
     board: Board, family: Family, index: int, observer: MakeObserver, cpu: int, into: int
 ) -> NoReturn:
-    try:
-        agent.die_with_parent()
+    def life() -> NoReturn:
         os.sched_setaffinity(0, {cpu})
         watcher = observer(family)
         tally = _Tally()
@@ -287,6 +285,5 @@ def _work(
         with open(into, "wb") as file:
             pickle.dump(_Told(watcher.name, watcher.made, tally.seen(), watcher.examples), file)
         os._exit(0)
-    except BaseException:  # noqa: BLE001  # nothing may return into the driver's code
-        sys.stderr.write(agent._trace())
-    os._exit(agent.BUG)
+
+    agent.be_child(life)

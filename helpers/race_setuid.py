@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
-import sys
-import traceback
 
 from helpers import agent, syscalls, syscalls_clone
 from helpers.descriptor import Descriptor
@@ -40,14 +39,13 @@ def become_root_by_exec(stage: Stage, program: Descriptor) -> Rounds:
 def start(program: Descriptor, read: int, told: int) -> int:
     """A process that executes `program` when it is told to by a byte, and there reads on."""
     pid = syscalls_clone.fork_with(CloneFlag.NONE, signal.SIGCHLD)
-    if pid:
-        return pid
-    try:
-        agent.die_with_parent()
-        os.dup2(read, 0)
-        os.dup2(told, 1)
-        os.read(0, 1)
-        os.execve(program.fileno(), ["echo"], {})
-    except BaseException:  # noqa: BLE001  # no child may return into its maker's code
-        traceback.print_exc(file=sys.stderr)
-    os._exit(agent.BUG)
+    if not pid:
+        agent.be_child(functools.partial(_execute, program, read, told))
+    return pid
+
+
+def _execute(program: Descriptor, read: int, told: int) -> None:
+    os.dup2(read, 0)
+    os.dup2(told, 1)
+    os.read(0, 1)
+    os.execve(program.fileno(), ["echo"], {})

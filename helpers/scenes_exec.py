@@ -7,9 +7,7 @@ import fcntl
 import functools
 import os
 import signal
-import sys
 import time
-import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -130,11 +128,6 @@ def _exec_in_thread(target: int | str, gate: int, leader_exits: bool) -> NoRetur
 def _fork(live: Callable[[], NoReturn]) -> int:
     """A child that runs `live`."""
     pid = syscalls_clone.fork_with(CloneFlag.NONE, signal.SIGCHLD)
-    if pid:
-        return pid
-    try:
-        agent.die_with_parent()
-        live()
-    except BaseException:  # noqa: BLE001  # no child may return into its maker's code
-        traceback.print_exc(file=sys.stderr)
-    os._exit(agent.BUG)
+    if not pid:
+        agent.be_child(live)
+    return pid
