@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import autoreap, features, filesystem, rights, syscalls
+from helpers import autoreap, features, others, rights, syscalls
 from helpers.autokill import assert_alive, assert_killed
 from helpers.autoreap import AUTOKILL, AUTOREAP, bear
 from helpers.features_autoreap import AUTOKILL as HAS_AUTOKILL
@@ -21,10 +21,11 @@ from helpers.features_process import CLONE3, USER_CHANGE
 from helpers.gating import needs
 from helpers.info import Exited
 from helpers.observe import Watcher
+from helpers.others import Other
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.thread import Thread
-from helpers.uapi import PR_SET_PDEATHSIG, InfoMask, PidfdFlag, PollEvent
+from helpers.uapi import PR_SET_PDEATHSIG, InfoMask, PollEvent
 from helpers.wire import Channel
 
 pytestmark = needs(CLONE3, HAS_AUTOKILL, features.INFO_EXIT)
@@ -205,34 +206,16 @@ def test_end_of_the_parent_does_not_kill(child: ThreadGroup) -> None:
     assert_killed(child, made, observer)
 
 
-def _by_pid(made: ThreadGroup, _: Pidfd) -> Pidfd:
-    return made.pidfd()
-
-
-def _as_thread(made: ThreadGroup, _: Pidfd) -> Pidfd:
-    return made.pidfd(PidfdFlag.THREAD)
-
-
-def _by_link(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
-    return filesystem.reopen(pidfd)
-
-
-def _by_handle(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
-    return filesystem.open_handle(pidfd, filesystem.handle_of(pidfd))
-
-
 @pytest.mark.parametrize(
     "other",
     [
-        pytest.param(_by_pid, id="pidfd_open"),
-        pytest.param(_as_thread, id="pidfd_open of the leader as thread"),
-        pytest.param(_by_link, id="link in proc", marks=needs(REOPEN)),
-        pytest.param(_by_handle, id="file handle", marks=needs(FILE_HANDLE)),
+        pytest.param(others.opened_again, id="pidfd_open"),
+        pytest.param(others.opened_as_thread, id="pidfd_open of the leader as thread"),
+        pytest.param(others.by_link, id="link in proc", marks=needs(REOPEN)),
+        pytest.param(others.by_handle, id="file handle", marks=needs(FILE_HANDLE)),
     ],
 )
-def test_other_pidfds_neither_kill_nor_keep_alive(
-    child: ThreadGroup, other: Callable[[ThreadGroup, Pidfd], Pidfd]
-) -> None:
+def test_other_pidfds_neither_kill_nor_keep_alive(child: ThreadGroup, other: Other) -> None:
     """A pidfd opened otherwise is closed without effect, and does not keep the child alive.
 
     Port of autokill_pidfd_open_no_effect (pidfd_autoreap_test.c), which tries pidfd_open only, and

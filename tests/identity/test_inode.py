@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import clone, features, filesystem, reaping
+from helpers import clone, features, filesystem, others, reaping
 from helpers.features_files import GENERATION, PIDFS
 from helpers.features_process import CLONE3, SEND_SIGNAL, SET_TID, pid_1
 from helpers.gating import needs
+from helpers.others import Other
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.uapi import PidfdFlag
@@ -19,39 +20,17 @@ from helpers.uapi import PidfdFlag
 pytestmark = needs(PIDFS)
 
 
-def _opened_again(child: ThreadGroup, _: Pidfd) -> Pidfd:
-    return Pidfd.open(child.pid, role="second")
-
-
-def _duplicated(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
-    return pidfd.dup()
-
-
-def _of_the_leader_as_thread(child: ThreadGroup, _: Pidfd) -> Pidfd:
-    return child.pidfd(PidfdFlag.THREAD)
-
-
-def _not_blocking(child: ThreadGroup, _: Pidfd) -> Pidfd:
-    return child.pidfd(PidfdFlag.NONBLOCK)
-
-
-def _opened_by_itself(child: ThreadGroup, _: Pidfd) -> Pidfd:
-    return child.leader.call(Pidfd.open, child.pid)
-
-
 @pytest.mark.parametrize(
     "other",
     [
-        pytest.param(_opened_again, id="opened again"),
-        pytest.param(_duplicated, id="duplicated"),
-        pytest.param(_of_the_leader_as_thread, id="thread-scoped, of the leader"),
-        pytest.param(_not_blocking, id="not blocking"),
-        pytest.param(_opened_by_itself, id="opened by the process itself, and sent"),
+        pytest.param(others.opened_again, id="opened again"),
+        pytest.param(others.duplicated, id="duplicated"),
+        pytest.param(others.opened_as_thread, id="thread-scoped, of the leader"),
+        pytest.param(others.not_blocking, id="not blocking"),
+        pytest.param(others.opened_by_itself, id="opened by the process itself, and sent"),
     ],
 )
-def test_pidfds_of_one_process_have_one_inode(
-    child: ThreadGroup, other: Callable[[ThreadGroup, Pidfd], Pidfd]
-) -> None:
+def test_pidfds_of_one_process_have_one_inode(child: ThreadGroup, other: Other) -> None:
     """Every pidfd of a process is the same file, however it was made.
 
     Beyond the C suite.

@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import clone, filesystem, reaping
+from helpers import clone, filesystem, others, reaping
 from helpers.expect import refused
 from helpers.features import PIDFD_THREAD
 from helpers.features_files import FILE_HANDLE, REOPEN, XATTR
 from helpers.features_process import CLONE3, SEND_SIGNAL, SET_TID, pid_1
 from helpers.gating import needs
+from helpers.others import Other
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.rights import EVERY_CAPABILITY
@@ -105,39 +106,19 @@ def test_exec_keeps_the_attributes(child: ThreadGroup) -> None:
     assert _all(child.pidfd()) == {_NAME: b"value"}
 
 
-def _duplicate(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
-    return pidfd.dup()
-
-
-def _as_thread(child: ThreadGroup, _: Pidfd) -> Pidfd:
-    return child.pidfd(PidfdFlag.THREAD)
-
-
-def _by_itself(child: ThreadGroup, _: Pidfd) -> Pidfd:
-    return child.leader.call(Pidfd.open, child.pid)
-
-
-def _by_handle(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
-    return filesystem.open_handle(pidfd, filesystem.handle_of(pidfd))
-
-
-def _by_link(_: ThreadGroup, pidfd: Pidfd) -> Pidfd:
-    return filesystem.reopen(pidfd)
-
-
 @pytest.mark.parametrize(
     "other",
     [
-        pytest.param(_duplicate, id="duplicated"),
-        pytest.param(_as_thread, id="thread-scoped, of the leader", marks=needs(PIDFD_THREAD)),
-        pytest.param(_by_itself, id="opened by the process itself, and sent"),
-        pytest.param(_by_handle, id="opened by its handle", marks=needs(FILE_HANDLE)),
-        pytest.param(_by_link, id="opened by its link in proc", marks=needs(REOPEN)),
+        pytest.param(others.duplicated, id="duplicated"),
+        pytest.param(
+            others.opened_as_thread, id="thread-scoped, of the leader", marks=needs(PIDFD_THREAD)
+        ),
+        pytest.param(others.opened_by_itself, id="opened by the process itself, and sent"),
+        pytest.param(others.by_handle, id="opened by its handle", marks=needs(FILE_HANDLE)),
+        pytest.param(others.by_link, id="opened by its link in proc", marks=needs(REOPEN)),
     ],
 )
-def test_every_pidfd_of_the_process_has_them(
-    child: ThreadGroup, other: Callable[[ThreadGroup, Pidfd], Pidfd]
-) -> None:
+def test_every_pidfd_of_the_process_has_them(child: ThreadGroup, other: Other) -> None:
     """What is set through one pidfd of a process is read through all.
 
     Beyond the C suite.
