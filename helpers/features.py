@@ -96,6 +96,16 @@ def errno_of(action: Callable[[], object]) -> int:
     return 0
 
 
+def where(needed: Feature, probe: Callable[[], Verdict]) -> Callable[[], Verdict]:
+    """A probe that uses `needed` on its way, and has that one's answer where it is not there."""
+
+    def ask() -> Verdict:
+        found = verdict(needed)
+        return probe() if isinstance(found, Present) else found
+
+    return ask
+
+
 _INSIDE = ("syscall", "_check", "_fail", "_collect", "_newborn_pid", "child")
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 
 from helpers import filesystem, process
-from helpers.features import Absent, Feature, Forbidden, Present, Verdict, errno_of, judge
+from helpers.features import Absent, Feature, Forbidden, Present, Verdict, errno_of, judge, where
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
 from helpers.uapi import FD_PIDFS_ROOT, IS_64BIT, CloneFlag, PidfdFlag
@@ -46,16 +45,6 @@ def _probe_handle() -> Verdict:
         handle = filesystem.handle_of(pidfd)
         error = errno_of(lambda: filesystem.open_handle(pidfd, handle).close())
     return judge(error, "open_by_handle_at", (errno.ESTALE, errno.ENOSYS))
-
-
-def _with_handles(probe: Callable[[], Verdict]) -> Callable[[], Verdict]:
-    """A probe that opens by handles, and has the same answer as `_probe_handle` without them."""
-
-    def ask() -> Verdict:
-        handles = _probe_handle()
-        return probe() if isinstance(handles, Present) else handles
-
-    return ask
 
 
 def _flags_of_reopened(flags: int) -> tuple[int, bool]:
@@ -128,18 +117,18 @@ FILE_HANDLE = Feature("file handles of pidfds", Version(6, 14), _probe_handle, (
 HANDLE_CLOEXEC = Feature(
     "open_by_handle_at(2) of a pidfd without FD_CLOEXEC",
     Version(6, 17),
-    _with_handles(_probe_handle_cloexec),
+    where(FILE_HANDLE, _probe_handle_cloexec),
     ("FHANDLE",),
     rule=True,
 )
 HANDLE_THREAD = Feature(
     "PIDFD_THREAD kept by open_by_handle_at(2)",
     Version(7, 2),
-    _with_handles(_probe_handle_thread),
+    where(FILE_HANDLE, _probe_handle_thread),
     ("FHANDLE",),
     rule=True,
 )
-PIDFS_ROOT = Feature("FD_PIDFS_ROOT", Version(6, 17), _with_handles(_probe_root), ("FHANDLE",))
+PIDFS_ROOT = Feature("FD_PIDFS_ROOT", Version(6, 17), where(FILE_HANDLE, _probe_root), ("FHANDLE",))
 REOPEN = Feature("reopening a pidfd by its link in /proc", Version(6, 9), _probe_reopen)
 XATTR = Feature("extended attributes of pidfds", Version(6, 17), _probe_attributes)
 BIND_MOUNT = Feature("bind mounts of pidfds", Version(6, 14), _probe_bind, ("USER_NS",))

@@ -7,7 +7,7 @@ import os
 
 from helpers import getfd, process, rights
 from helpers.expect import moved
-from helpers.features import Feature, Forbidden, Present, Verdict, errno_of, judge
+from helpers.features import Feature, Forbidden, Verdict, errno_of, judge, where
 from helpers.kernel import Version
 from helpers.syscalls_access import kcmp_file
 
@@ -20,9 +20,6 @@ def _probe_getfd() -> Verdict:
 
 
 def _probe_unprivileged() -> Verdict:
-    found = _probe_getfd()
-    if not isinstance(found, Present):
-        return found
     caller, _, pidfd = rights.equals()
     with pidfd:
         error = errno_of(lambda: caller.leader.call(getfd.copy, pidfd, 2).close())
@@ -69,6 +66,8 @@ def _probe_kcmp() -> Verdict:
 PIDFD_GETFD = Feature("pidfd_getfd(2)", Version(5, 6), _probe_getfd)
 SIBLING_GETFD = Feature("pidfd_getfd(2) of a process beside", Version(5, 6), _probe_sibling)
 UNPRIVILEGED_GETFD = Feature(
-    "pidfd_getfd(2) by a process without privileges", Version(5, 6), _probe_unprivileged
+    "pidfd_getfd(2) by a process without privileges",
+    Version(5, 6),
+    where(PIDFD_GETFD, _probe_unprivileged),
 )
 KCMP = Feature("kcmp(2)", Version(3, 5), _probe_kcmp, ("KCMP",))

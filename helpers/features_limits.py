@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from helpers import limits, process
-from helpers.features import Feature, Forbidden, Verdict, errno_of, judge
+from helpers.features import USER_NAMESPACE, Feature, Forbidden, Verdict, errno_of, judge, where
 from helpers.kernel import Version
 from helpers.uapi import CloneFlag
 
@@ -21,12 +21,12 @@ def _probe(limit: str) -> Verdict:
 PID_NAMESPACE_LIMIT = Feature(
     "a limit of pid namespaces for a user namespace",
     Version(4, 9),
-    lambda: _probe(limits.PID_NAMESPACES),
+    where(USER_NAMESPACE, lambda: _probe(limits.PID_NAMESPACES)),
     ("USER_NS", "PID_NS"),
 )
 USER_NAMESPACE_LIMIT = Feature(
     "a limit of user namespaces for a user namespace",
     Version(4, 9),
-    lambda: _probe(limits.USER_NAMESPACES),
+    where(USER_NAMESPACE, lambda: _probe(limits.USER_NAMESPACES)),
     ("USER_NS",),
 )

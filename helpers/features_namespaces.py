@@ -7,7 +7,16 @@ import os
 from functools import partial
 
 from helpers import namespaces, process
-from helpers.features import Absent, Feature, Present, Verdict, errno_of, judge
+from helpers.features import (
+    USER_NAMESPACE,
+    Absent,
+    Feature,
+    Present,
+    Verdict,
+    errno_of,
+    judge,
+    where,
+)
 from helpers.kernel import Version
 from helpers.namespaces import Kind
 from helpers.pidfd import Pidfd
@@ -80,7 +89,9 @@ KIND = {
     for kind in namespaces.KINDS
 }
 FOREIGN = Feature("a uts namespace for a child", Version(3, 8), _probe_foreign, ("UTS_NS",))
-ID_MAPPING = Feature("ids in a user namespace", Version(3, 8), _probe_mapping, ("USER_NS",))
+ID_MAPPING = Feature(
+    "ids in a user namespace", Version(3, 8), where(USER_NAMESPACE, _probe_mapping), ("USER_NS",)
+)
 SETNS = Feature("setns(2) by a pidfd", Version(5, 8), _probe_setns)
 IOCTLS = Feature("PIDFD_GET_*_NAMESPACE", Version(6, 11), _probe_ioctls)
 ISOLATION = Feature(
@@ -90,7 +101,7 @@ ISOLATION = Feature(
 SHARER_REFUSED = Feature(
     "setns(2) that refuses a shared root directory in every combination",
     Version(7, 4),
-    _probe_sharer,
+    where(USER_NAMESPACE, _probe_sharer),
     ("USER_NS", "UTS_NS"),
     rule=True,
 )
