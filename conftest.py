@@ -12,8 +12,13 @@ from contextlib import ExitStack
 
 import pytest
 
+# Not as errors, to which pytest would add a traceback.
 if sys.platform != "linux":
-    raise pytest.UsageError(f"this suite tests the Linux kernel, it cannot run on {sys.platform}")
+    sys.stderr.write(f"ERROR: this suite tests the Linux kernel, it cannot run on {sys.platform}\n")
+    sys.exit(pytest.ExitCode.USAGE_ERROR)
+if not __debug__:
+    sys.stderr.write("ERROR: python -O takes the assertions away, and so the tests: run without\n")
+    sys.exit(pytest.ExitCode.USAGE_ERROR)
 
 from helpers import (
     agent,
@@ -30,6 +35,7 @@ from helpers import (
     known_plugin,
     observe,
     pins,
+    premises,
     process,
     race_report,
     races,
@@ -37,7 +43,6 @@ from helpers import (
 from helpers.model import options as model
 from helpers.observe import Watcher
 from helpers.process import ThreadGroup
-from helpers.wire import Channel
 
 _LOST = pytest.StashKey[str]()
 _LONGEST = 1_000_000  # seconds that still fit poll(2), which takes milliseconds in an int
@@ -125,18 +130,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Apply the options, or say in one line why nothing can run here."""
     config.addinivalue_line("markers", "needs(*features): skipped or failed where one is missing")
-    if not os.path.exists("/proc/self/status"):
-        raise pytest.UsageError("/proc is missing: mount -t proc proc /proc, and run again")
-    if not os.path.exists("/proc/sys/kernel/tainted"):
-        raise pytest.UsageError("/proc/sys is missing (CONFIG_SYSCTL, or /proc with subset=pid)")
-    try:
-        for end in Channel.pair("trial"):
-            end.close()
-    except OSError as error:
-        raise pytest.UsageError(
-            f"children take orders over AF_UNIX sockets, and there are none here: {error.strerror} "
-            "(CONFIG_UNIX, or what forbids socketpair)"
-        ) from error
+    if obstacle := premises.missing():
+        raise pytest.UsageError(obstacle)
     if hasattr(config, "workerinput"):
         agent.die_with_parent()  # a worker of xdist, or it would outlive a killed runner by 15 s
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is inherited as ignored: no zombies

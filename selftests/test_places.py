@@ -133,6 +133,29 @@ def test_no_sysctls_is_told_in_one_line(project: Callable[[str], Project]) -> No
     )
 
 
+def test_python_without_assertions_is_told_in_one_line(project: Callable[[str], Project]) -> None:
+    """Every test would pass."""
+    run = project(GOOD).run(python=["-O"])
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert (run.out + run.err).strip() == (
+        "ERROR: python -O takes the assertions away, and so the tests: run without"
+    )
+
+
+def test_too_few_files_are_told_in_one_line(project: Callable[[str], Project]) -> None:
+    """Where not even the hard limit allows what the races hold."""
+    run = project(GOOD).run(wrapper=["sh", "-c", 'ulimit -n 100 && exec "$@"', "sh"])
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert (run.out + run.err).strip() == (
+        "ERROR: only 100 open files are allowed (RLIMIT_NOFILE): ulimit -Hn 1024"
+    )
+
+
+def test_low_soft_limit_of_files_is_raised(project: Callable[[str], Project]) -> None:
+    """The hard limit is what the user may not pass."""
+    assert_good(project(GOOD).run(wrapper=["sh", "-c", 'ulimit -Sn 100 && exec "$@"', "sh"]))
+
+
 @pytest.mark.parametrize("value", ["1", "2"])
 def test_memory_files_that_may_not_be_executed(
     value: str, project: Callable[[str], Project]
