@@ -19,7 +19,7 @@ from mutants.run import Run, campaign
 from mutants.schemata import Edit
 from mutants.verdicts import REFUSED, Plan, Store, Verdict
 from vmtest import cache, checks, machine
-from vmtest.__main__ import count, ending_by_exception
+from vmtest.__main__ import ending_by_exception
 from vmtest.errors import UserError
 from vmtest.guestrun import sweep
 
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="only the tests that are about a mutant"
     )
     parser.add_argument(
-        "--batch", type=count, default=1, help="mutants after each other in one machine (1)"
+        "--batch", type=checks.count, default=1, help="mutants after each other in one machine (1)"
     )
     parser.add_argument("--no-c", action="store_true", help="without the kernel's own suite")
     parser.add_argument("--no-coverage", action="store_true", help="without the gcov kernel")
@@ -52,13 +52,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--check", action="store_true", help="only see that every mutant applies")
     parser.add_argument("--page", type=Path, help="write the table there, as Markdown")
-    parser.add_argument("--jobs", type=count, default=2, help="machines side by side (2)")
-    parser.add_argument("--build-jobs", type=count, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--jobs", type=checks.count, default=2, help="machines side by side (2)")
+    parser.add_argument("--build-jobs", type=checks.count, default=len(os.sched_getaffinity(0)))
     parser.add_argument(
-        "--enough", type=count, default=8, help="failures after which a mutant is let go (8)"
+        "--enough", type=checks.count, default=8, help="failures after which a mutant is let go (8)"
     )
-    parser.add_argument("--cpus", type=count, default=2, help="of a machine (2)")
-    parser.add_argument("--silence", type=float, default=120.0, help="seconds that mean a hang")
+    parser.add_argument("--cpus", type=checks.count, default=2, help="of a machine (2)")
+    parser.add_argument(
+        "--silence", type=checks.seconds, default=120.0, help="seconds that mean a hang"
+    )
     return parser
 
 

@@ -81,6 +81,25 @@ def test_mistake_is_told_before_anything_boots(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--jobs", "0", "'0' is not a number above 0"),
+        ("--memory", "\u00b2", "'\u00b2' is not a number above 0"),
+        ("--silence", "nan", "'nan' is not a number of seconds above 0"),
+        ("--boot-timeout", "-1", "'-1' is not a number of seconds above 0"),
+        ("--boot-timeout", "soon", "'soon' is not a number of seconds above 0"),
+    ],
+)
+def test_number_that_makes_no_sense_is_refused(
+    option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what would be right."""
+    with pytest.raises(SystemExit, match="2"):
+        vmtest.main([f"{option}={value}", "image"])
+    assert capsys.readouterr().err.endswith(f"argument {option}: {said}\n")
+
+
 def test_half_a_file_of_results_is_one_line(refused: Callable[..., str], tmp_path: Path) -> None:
     """As a full disk or a kill left it."""
     kept = tmp_path / "kept"

@@ -68,8 +68,9 @@ def test_modules_directory_leads_to_the_image_in_boot(tmp_path: Path) -> None:
         (b"\x7fELF" + b"\0" * 100, "name the bzImage"),
         (b"MZ" + b"\0" * 54 + b"ARM\x64", "another architecture (arm64)"),
         (bzimage(flags=0), "32-bit"),
+        (bzimage()[:0x900], "is cut short: 2304 bytes of 2560"),
     ],
-    ids=["text", "vmlinux", "arm64", "i386"],
+    ids=["text", "vmlinux", "arm64", "i386", "cut"],
 )
 def test_what_is_no_kernel_for_us_is_refused_in_one_line(
     content: bytes, said: str, tmp_path: Path

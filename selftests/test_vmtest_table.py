@@ -51,6 +51,12 @@ def test_dead_kernel_shows_the_end_of_its_console() -> None:
     assert "    Kernel panic - not syncing: x" in said
 
 
+def test_dead_kernel_that_said_nothing_has_no_list_of_its_last_lines() -> None:
+    """In the text."""
+    said = table.text([result("7.0", end=results.NO_BOOT)])
+    assert said.endswith("  it did not boot; its console says nothing\n")
+
+
 def test_pytest_that_ran_nothing_shows_its_last_words() -> None:
     """In the text."""
     refused = result("7.0", code=4)

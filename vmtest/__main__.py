@@ -34,13 +34,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--matrix", action="store_true", help="the kernels of vmtest/kernels.txt, each by its label"
     )
-    parser.add_argument("--jobs", type=count, help="machines side by side (default: by cores)")
-    parser.add_argument("--cpus", type=count, default=2, help="of a machine (default: 2)")
-    parser.add_argument("--memory", type=count, default=1024, help="MiB of a machine (1024)")
-    parser.add_argument("--no-kvm", action="store_true", help="emulate, even where KVM works")
-    parser.add_argument("--boot-timeout", type=float, default=120.0, help="seconds (120)")
     parser.add_argument(
-        "--silence", type=float, default=180.0, help="seconds without news that mean a hang (180)"
+        "--jobs", type=checks.count, help="machines side by side (default: by cores)"
+    )
+    parser.add_argument("--cpus", type=checks.count, default=2, help="of a machine (default: 2)")
+    parser.add_argument("--memory", type=checks.count, default=1024, help="MiB of a machine (1024)")
+    parser.add_argument("--no-kvm", action="store_true", help="emulate, even where KVM works")
+    parser.add_argument("--boot-timeout", type=checks.seconds, default=120.0, help="seconds (120)")
+    parser.add_argument(
+        "--silence",
+        type=checks.seconds,
+        default=180.0,
+        help="seconds without news that mean a hang (180)",
     )
     parser.add_argument("--user", action="store_true", help="run as an ordinary user, not as root")
     parser.add_argument(
@@ -61,13 +66,6 @@ def _parser() -> argparse.ArgumentParser:
         "--from-results", action="store_true", help="make the table from --results, run nothing"
     )
     return parser
-
-
-def count(text: str) -> int:
-    """The number above 0 that an option is given."""
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return int(text)
 
 
 def side_by_side(cores: int, free: int, memory: int) -> int:

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import argparse
+import math
 import os
 from pathlib import Path
 
 from vmtest.errors import UserError
+
+
+def count(text: str) -> int:
+    """The number above 0 that an option is given."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """The time above 0 that an option is given, in seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value
 
 
 def file(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import struct
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ class Kernel(NamedTuple):
 
 
 # The x86 boot protocol (Documentation/arch/x86/boot.rst).
+_SETUP_SECTORS_AT, _REST_AT = 0x1F1, 0x1F4
 _MAGIC_AT, _MAGIC = 0x202, b"HdrS"
 _VERSION_AT = 0x20E
 _XLOADFLAGS_AT, _XLF_KERNEL_64 = 0x236, 1
@@ -40,6 +42,7 @@ def identify(path: Path) -> str:
     try:
         with path.open("rb") as file:
             head = file.read(0x10000)
+            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     if head[_MAGIC_AT : _MAGIC_AT + 4] != _MAGIC:
@@ -49,6 +52,10 @@ def identify(path: Path) -> str:
     flags = struct.unpack_from("<H", head, _XLOADFLAGS_AT)[0]
     if not flags & _XLF_KERNEL_64:
         raise UserError(f"{path} is a 32-bit x86 kernel; vmtest boots x86_64")
+    due = ((head[_SETUP_SECTORS_AT] or 4) + 1) * 512
+    due += struct.unpack_from("<I", head, _REST_AT)[0] * 16
+    if size < due:
+        raise UserError(f"{path} is cut short: {size} bytes of {due}")
     start = struct.unpack_from("<H", head, _VERSION_AT)[0] + 0x200
     words = head[start : start + 256].split(b"\0")[0].decode("ascii", "replace").split()
     if not words:

@@ -81,7 +81,8 @@ def _troubles(result: KernelResult) -> str:
             lines.append(f"  FAILED {test.name}: {_short(test.why or test.text)}")
     lines += [f"  not as pinned: {line}" for line in result.unpinned]
     if result.end != FINISHED:
-        lines.append(f"  it {result.end}; the last lines of its console:")
+        said = "the last lines of its console:" if result.tail else "its console says nothing"
+        lines.append(f"  it {result.end}; {said}")
     elif result.tail:
         lines.append(f"  pytest ended with {result.code}; the last that it said:")
     lines += [f"    {line}" for line in result.tail]
