@@ -161,17 +161,26 @@ def live(channel: Channel, *kept: Descriptor) -> NoReturn:
     be_child(life)
 
 
-def be_child(life: Callable[[], object]) -> NoReturn:
+def be_child(life: Callable[[], object], maker: int | None = None) -> NoReturn:
     """Be a child just made: run `life`, never to return, and die with the parent.
 
-    Whatever goes wrong, no child gets back into its maker's code.
+    Whatever goes wrong, no child gets back into its maker's code. One that no order reaches, and no
+    hangup, says by its `maker` whose child it must be: a parent may die before it is watched.
     """
     try:
         die_with_parent()
-        life()
+        # 0: the maker's number is not to be seen from a new pid namespace.
+        if maker is None or os.getppid() in (maker, 0):
+            life()
     except BaseException:
         sys.stderr.write(_trace())
     os._exit(BUG)
+
+
+def pause() -> NoReturn:
+    """Wait to be killed."""
+    while True:
+        signal.pause()
 
 
 def _keep_open(*kept: Descriptor) -> None:

@@ -177,11 +177,6 @@ def _made(tid: int, fd: int, parent_tid: int = 0) -> Made:
 
 
 def _live(maker: int, status: int | None) -> NoReturn:
-    def life() -> None:
-        if status is not None:
-            os._exit(status)
-        # 0: the maker's number is not to be seen from a new pid namespace.
-        while os.getppid() in (maker, 0):
-            signal.pause()
-
-    agent.be_child(life)
+    if status is not None:
+        os._exit(status)
+    agent.be_child(agent.pause, maker)

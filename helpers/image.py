@@ -48,14 +48,15 @@ _CODE = {
     ),
 }
 # Tell by 8 bytes on descriptor 3 that this image runs, and make a thread that executes descriptor
-# 4, which is this same image; the leader pauses, or exits alone.
+# 4, which is this same image; the leader pauses, or exits alone. The end of the reader ends all:
+# a subthread's exec has shed PR_SET_PDEATHSIG.
 _CHAIN = {
     "x86_64": (
         62,
         (
             "6a014889e6"  # push 1; mov rsi, rsp
             "6a085a6a035f"  # push 8; pop rdx; push 3; pop rdi
-            "6a01580f05"  # push 1; pop rax; syscall (write)
+            "6a01580f0585c07845"  # push 1; pop rax; syscall (write); test eax, eax; js fail
             "bf000f0500"  # mov edi, CLONE_VM|FS|FILES|SIGHAND|THREAD|SYSVSEM
             "488db42400f0ffff"  # lea rsi, [rsp - 4096]
             "31d24531d24531c0"  # xor edx, edx; xor r10d, r10d; xor r8d, r8d

@@ -7,7 +7,6 @@ import fcntl
 import os
 import select
 import signal
-from typing import NoReturn
 
 from helpers import agent, syscalls, syscalls_clone
 from helpers.attempts import Attempts
@@ -58,16 +57,11 @@ def close_against_heir(stage: Stage) -> Rounds:
 
 def _start() -> tuple[int, int]:
     """A child that sleeps, and its pidfd."""
-    slot = ctypes.c_int(-1)
+    slot, maker = ctypes.c_int(-1), os.getpid()
     pid = syscalls_clone.clone3(CloneArgs(flags=AUTOKILL, pidfd=ctypes.addressof(slot)))
     if not pid:
-        agent.be_child(_sleep)
+        agent.be_child(agent.pause, maker)
     return pid, slot.value
-
-
-def _sleep() -> NoReturn:
-    while True:
-        signal.pause()
 
 
 def _fate(monitor: int) -> Word:

@@ -286,4 +286,4 @@ def _work(
             pickle.dump(_Told(watcher.name, watcher.made, tally.seen(), watcher.examples), file)
         os._exit(0)
 
-    agent.be_child(life)
+    agent.be_child(life, family.driver)

@@ -38,9 +38,10 @@ def become_root_by_exec(stage: Stage, program: Descriptor) -> Rounds:
 
 def start(program: Descriptor, read: int, told: int) -> int:
     """A process that executes `program` when it is told to by a byte, and there reads on."""
+    maker = os.getpid()
     pid = syscalls_clone.fork_with(CloneFlag.NONE, signal.SIGCHLD)
     if not pid:
-        agent.be_child(functools.partial(_execute, program, read, told))
+        agent.be_child(functools.partial(_execute, program, read, told), maker)
     return pid
 
 

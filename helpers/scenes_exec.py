@@ -121,13 +121,13 @@ def _exec_in_thread(target: int | str, gate: int, leader_exits: bool) -> NoRetur
     _thread.start_new_thread(run, ())
     if leader_exits:
         syscalls.exit_thread(0)
-    while True:
-        signal.pause()
+    agent.pause()
 
 
 def _fork(live: Callable[[], NoReturn]) -> int:
     """A child that runs `live`."""
+    maker = os.getpid()
     pid = syscalls_clone.fork_with(CloneFlag.NONE, signal.SIGCHLD)
     if not pid:
-        agent.be_child(live)
+        agent.be_child(live, maker)
     return pid

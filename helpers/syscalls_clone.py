@@ -63,16 +63,19 @@ def _fork_by(number: int, *words: int, flags: int) -> int:
 
 
 def start(
-    entry: str, argument: int, flags: int, stack_top: int, exit_signal: int = 0
+    entry: str | int, argument: int, flags: int, stack_top: int, exit_signal: int = 0
 ) -> tuple[int, int]:
-    """A task that calls libc's function `entry`, not Python, and ends with what that returns.
+    """A task that calls `entry`, not Python, and ends with what that returns.
 
-    By libc's ``clone``; gives its tid and its pidfd or -1. With CLONE_VM it shares the
-    thread-local storage of the caller, which `entry` must leave alone: ``pause``, ``sleep`` and
-    ``_exit`` do, while libc knows of one thread only.
+    `entry` is a function of libc or the address of one. By libc's ``clone``; gives the task's tid
+    and its pidfd or -1. With CLONE_VM it shares the thread-local storage of the caller, which
+    `entry` must leave alone: ``pause``, ``sleep`` and ``_exit`` do, while libc knows of one thread
+    only.
     """
     pidfd = ctypes.c_int(-1)
-    function = ctypes.cast(getattr(_libc, entry), ctypes.c_void_p)
+    function = ctypes.cast(
+        getattr(_libc, entry) if isinstance(entry, str) else entry, ctypes.c_void_p
+    )
     stack = ctypes.c_void_p(stack_top)
     word = ctypes.c_int(ctypes.c_int32(flags | exit_signal).value)
     tail = (ctypes.c_void_p(argument), ctypes.byref(pidfd), None, None)

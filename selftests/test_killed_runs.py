@@ -1,7 +1,8 @@
 """A run that is killed at any moment changes nothing outside: mounts, cgroups, sysctls, files.
 
-Each folder of tests/ is run, and killed in the middle of one of its tests. ``PIDFD_TESTS_KILLS``
-says how often (once), ``PIDFD_TESTS_SEED`` makes a failure's moments again.
+Each folder of tests/ is run, and killed in the middle of one of its tests; races, which make tasks
+in every way that is quick, are killed by themselves as well. ``PIDFD_TESTS_KILLS`` says how often
+(once), ``PIDFD_TESTS_SEED`` makes a failure's moments again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -26,6 +27,16 @@ from selftests.runner import ROOT
 SEED = os.environ.get("PIDFD_TESTS_SEED") or os.urandom(4).hex()
 KILLS = int(os.environ.get("PIDFD_TESTS_KILLS", "1"))
 FOLDERS = sorted({path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")})
+RACES = (
+    "test_get_info.py::test_a_process_whose_subthreads_exec_has_not_ended[leader exits]",
+    "test_get_info.py::test_a_process_whose_subthreads_exec_has_not_ended[leader pauses]",
+    "test_namespaces.py::test_namespaces_of_a_process_that_ends_are_entered_all_or_none",
+    "test_open.py::test_a_number_opens_its_process_or_none[reaped by the kernel]",
+    "test_poll.py::test_a_leader_that_exits_first_is_silent[poll-process pidfd]",
+    "test_send_signal.py::test_a_signal_never_reaches_the_process_that_has_the_pid_next",
+    "test_setuid.py::test_a_process_that_becomes_root_lets_nobody_look_any_more[files]",
+    "test_sleepers.py::test_all_who_sleep_are_woken[reaped by its parent-for HUP]",
+)
 
 # Read-only by nature, changed by everybody's processes, or with an effect when they are read.
 _NOT_READ = {"net", "random", "ns_last_pid", "stat_refresh", "drop_caches", "compact_memory"}
@@ -69,11 +80,11 @@ def cage() -> Iterator[Cgroup]:
         yield made
 
 
-def start(folder: str, cage: Cgroup, directory: Path, fifo: Path) -> subprocess.Popen[bytes]:
-    """Run one folder's tests, with temporary files of its own."""
+def start(tests: list[str], cage: Cgroup, directory: Path, fifo: Path) -> subprocess.Popen[bytes]:
+    """Run some tests, with temporary files of their own."""
     enter = f'echo $$ >"{cage.path}/cgroup.procs" && exec "$@"'
     words = ["sh", "-c", enter, "sh", sys.executable, "-m", "pytest", "-p", "no:cacheprovider",
-             "-p", "vmtest.guest.reporter", f"tests/{folder}"]  # fmt: skip
+             "-p", "vmtest.guest.reporter", *tests]  # fmt: skip
     environment = {**os.environ, "VMTEST_RESULTS": str(fifo), "TMPDIR": str(directory)}
     output = subprocess.DEVNULL
     return subprocess.Popen(
@@ -81,15 +92,16 @@ def start(folder: str, cage: Cgroup, directory: Path, fifo: Path) -> subprocess.
     )
 
 
-def await_test(news: TextIO, moment: random.Random) -> str:
-    """Wait for the beginning of a test chosen at random, and for some of its time."""
+def await_test(news: TextIO, moment: random.Random, least: float) -> str:
+    """Wait for the beginning of a test chosen at random, and for `least` seconds of it or more."""
     left = 0
     for line in news:
         record = json.loads(line)
         left = moment.randrange(record["collected"]) if "collected" in record else left
         if "start" in record:
             if left == 0:
-                time.sleep(moment.random() * 0.01)  # not to wait for anything: to miss it
+                # Not to wait for anything: to miss it.
+                time.sleep(least + moment.random() * 0.01)
                 return str(record["start"])
             left -= 1
     raise AssertionError("the run ended before it was killed")
@@ -103,26 +115,46 @@ def is_empty(cage: Cgroup) -> bool:
     ]
 
 
+@pytest.fixture
+def kill(cage: Cgroup, tmp_path: Path) -> Callable[..., None]:
+    """Kill a run of some tests in the middle of one, and see that nothing is left."""
+
+    def kill(*tests: str, moment: random.Random, least: float = 0.0) -> None:
+        temporary, fifo = tmp_path / "temporary", tmp_path / "news"
+        temporary.mkdir()
+        os.mkfifo(fifo)
+        before = outside(temporary)
+        run = start(list(tests), cage, temporary, fifo)
+        with run, open(fifo, encoding="utf-8") as news:
+            test = await_test(news, moment, least)
+            run.kill()
+        wait_until(
+            lambda: is_empty(cage),
+            f"the end of all after a kill in {test} (PIDFD_TESTS_SEED={SEED})",
+            state=lambda: str(os.listdir(cage.path)),
+            seconds=10,
+        )
+        after = outside(temporary)
+        for what, value in before.items():
+            assert after[what] == value, f"{what}, by a kill in {test} (PIDFD_TESTS_SEED={SEED})"
+
+    return kill
+
+
 @pytest.mark.parametrize("number", range(KILLS))
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_killed_run_leaves_nothing_outside(
-    folder: str, number: int, cage: Cgroup, tmp_path: Path
+    folder: str, number: int, kill: Callable[..., None]
 ) -> None:
     """No process, cgroup, mount, file or changed setting."""
-    moment = random.Random(f"{SEED}-{folder}-{number}")
-    temporary, fifo = tmp_path / "temporary", tmp_path / "news"
-    temporary.mkdir()
-    os.mkfifo(fifo)
-    before = outside(temporary)
-    with start(folder, cage, temporary, fifo) as run, open(fifo, encoding="utf-8") as news:
-        test = await_test(news, moment)
-        run.kill()
-    wait_until(
-        lambda: is_empty(cage),
-        f"the end of all after a kill in {test} (PIDFD_TESTS_SEED={SEED})",
-        state=lambda: str(os.listdir(cage.path)),
-        seconds=10,
-    )
-    after = outside(temporary)
-    for what, value in before.items():
-        assert after[what] == value, f"{what}, by a kill in {test} (PIDFD_TESTS_SEED={SEED})"
+    kill(f"tests/{folder}", moment=random.Random(f"{SEED}-{folder}-{number}"))
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+@pytest.mark.parametrize("race", RACES)
+def test_killed_race_leaves_nothing_outside(
+    race: str, number: int, kill: Callable[..., None]
+) -> None:
+    """Its tasks know nothing of pytest, and there are some at every moment."""
+    moment = random.Random(f"{SEED}-{race}-{number}")
+    kill(f"tests/races/{race}", "--race-time=60", moment=moment, least=0.3)
