@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import sys
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from selftests.faults import boundary, catalogue, expected
 from selftests.faults.__main__ import main, run, table
 from selftests.faults.plugin import is_of_the_test
 from selftests.faults.registry import Fault
+from selftests.runner import ROOT, Run
 
 FLAGS = "tests/open/test_open.py::test_the_flags_asked_for_show_as_status_flags"
 
@@ -136,3 +138,30 @@ def test_command_says_that_it_found_no_test(capsys: pytest.CaptureFixture[str]) 
     """With what pytest said."""
     assert main(["tests/no_such.py"]) == 2
     assert "no_such.py" in capsys.readouterr().err
+
+
+def with_fault(name: str, test: str) -> Run:
+    """One test against one fault, as a user runs it."""
+    command = [sys.executable, "-m", "pytest", "-p", "selftests.faults.plugin", f"--fault={name}"]
+    return Run.of([*command, "-p", "no:cacheprovider", test], cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("pidfd_kept_on_exit", "is it pidfd_kept_on_exec"),
+        ("42", "they are in selftests/faults/catalogue"),
+    ],
+)
+def test_fault_that_is_none_is_refused_in_one_line(name: str, hint: str) -> None:
+    """With what may have been meant."""
+    found = with_fault(name, FLAGS)
+    assert found.code == pytest.ExitCode.USAGE_ERROR
+    assert found.err.startswith(f"ERROR: --fault: no fault is called {name}; {hint}")
+    assert len(found.err.split()) < 20
+
+
+def test_known_bug_of_the_kernel_excuses_nothing_beside_a_fault() -> None:
+    """Where a test passes or fails, the fault is to be the reason."""
+    known = "tests/sockets/test_named_sender.py::test_subthread_is_not_taken_for_a_process"
+    assert "known kernel bug" not in with_fault("no_hangup", known).out

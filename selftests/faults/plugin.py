@@ -9,6 +9,7 @@ reason of the test's own.
 
 from __future__ import annotations
 
+import difflib
 import json
 import sys
 from collections.abc import Generator, Iterator
@@ -30,17 +31,24 @@ _report: TextIO | None = None
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     group = parser.getgroup("faults", "faults between the tests and the kernel")
-    group.addoption("--fault", choices=sorted(FAULTS), help="the one to run the tests against")
+    group.addoption("--fault", metavar="NAME", help="the one to run the tests against")
     group.addoption(
         "--against", choices=[*catalogue.SUBJECTS, "stated", "every"], help="faults in turn"
     )
     group.addoption("--faults-report", metavar="FILE", help="where to write a line for each pair")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to run tests as if there were a fault."""
-    if bool(config.getoption("fault")) == bool(config.getoption("against")):
+    """Refuse to run tests as if there were a fault; the kernel's own bugs are none of these."""
+    name = config.getoption("fault")
+    if bool(name) == bool(config.getoption("against")):
         raise pytest.UsageError("give either --fault=NAME or --against=SUBJECT")
+    if name and name not in FAULTS:
+        near = " or ".join(difflib.get_close_matches(name, FAULTS, 3))
+        hint = f"is it {near}?" if near else "they are in selftests/faults/catalogue"
+        raise pytest.UsageError(f"--fault: no fault is called {name}; {hint}")
+    config.option.strict_known = True
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
