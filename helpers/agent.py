@@ -26,7 +26,10 @@ BUG = 121
 """Exit status of a child whose own code failed: never a kernel's doing."""
 
 # The modules whose functions are ordered most: what the zygote has, no child has to import.
-_PRELOADED = tuple(f"helpers.{name}" for name in ("memory", "pidfd", "reaping", "signals"))
+_PRELOADED = (
+    "autoreap", "clone", "getfd", "memory", "namespaces", "pidfd", "reaping", "rights", "signals",
+    "sockets",
+)  # fmt: skip
 
 _PYTHONS_OWN = frozenset((signal.SIGPIPE, signal.SIGXFSZ))  # which it ignores from its start on
 
@@ -63,7 +66,7 @@ def start(fd: int, seconds: float) -> NoReturn:
     deadline.set_default(seconds)
     _echo = make_echo()
     for module in _PRELOADED:
-        __import__(module)
+        __import__(f"helpers.{module}")
     gc.disable()
     gc.freeze()
     serve(Channel(fd, "zygote"))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import linecache
 import os
 import sys
-from collections.abc import Callable, Iterator
-from types import FrameType, ModuleType, TracebackType
+from collections.abc import Callable
+from types import TracebackType
 
 from helpers import journal, kernel
 from helpers.words import errno_name
-
-_LONGEST_VALUE = 80
 
 
 def names(errnos: tuple[int, ...]) -> str:
@@ -46,36 +42,11 @@ class _Refusal:
             return True
         if error is not None:
             found += f" ({os.strerror(error.errno or 0)})"
-        call, values = _inside(sys._getframe(1))
+        from helpers.refused_call import inside  # large, and for failures alone
+
+        call, values = inside(sys._getframe(1))
         due = f"{call} {found}, {names(self._errnos)} was due"
         raise AssertionError(due + (f" ({values})" if values else "")) from None
-
-
-def _inside(frame: FrameType) -> tuple[str, str]:
-    """The body of the ``with refused(...)`` that `frame` is leaving, and the values in it."""
-    tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
-    around = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.With)
-        and node.lineno <= frame.f_lineno <= (node.end_lineno or 0)
-        and any("refused" in ast.dump(item) for item in node.items)
-    ]
-    if not around:
-        return "the call", ""
-    body = max(around, key=lambda node: node.lineno).body
-    values = dict.fromkeys(name for statement in body for name in _values(statement, frame))
-    return "; ".join(map(ast.unparse, body)), ", ".join(values)
-
-
-def _values(statement: ast.stmt, frame: FrameType) -> Iterator[str]:
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and node.id in frame.f_locals:
-            value = frame.f_locals[node.id]
-            if not isinstance(value, ModuleType):
-                shown = repr(value)
-                cut = "..." if len(shown) > _LONGEST_VALUE else ""
-                yield f"{node.id} = {shown[:_LONGEST_VALUE]}{cut}"
 
 
 def answer(call: Callable[..., object], *args: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 import re
 from functools import cache
@@ -46,6 +45,8 @@ def parse_config(text: str) -> dict[str, str]:
 @cache
 def config() -> dict[str, str] | None:
     """The running kernel's configuration, None where neither /proc nor /boot has it."""
+    import gzip  # large, and of no use to children that import this module
+
     with contextlib.suppress(OSError):
         with gzip.open("/proc/config.gz", "rt", encoding="utf-8") as file:
             return parse_config(file.read())

@@ -9,8 +9,6 @@ test before still runs, which takes the cost of the fork off the path.
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -38,6 +36,9 @@ class Zygote:
 
     def __init__(self) -> None:
         """Start it; the call returns before it is ready."""
+        import subprocess  # large both, and of no use to children that import this module
+        import tempfile
+
         self.errors = tempfile.TemporaryFile(prefix="pidfd-children-")
         self._reported = 0
         self.is_lost = False
