@@ -32,9 +32,11 @@ def close_against_copies(stage: Stage) -> Rounds:
         yield Victim(pid, fd)
         stage.jitter()
         os.close(fd)
-        yield 1
-        stage.note(_fate(monitor))
-        os.close(monitor)
+        try:
+            yield 1
+        finally:
+            stage.note(_fate(monitor))
+            os.close(monitor)
 
 
 def close_against_heir(stage: Stage) -> Rounds:

@@ -20,7 +20,7 @@ from helpers import agent, attempts, deadline, rights, syscalls_clone
 from helpers.attempts import Attempts
 from helpers.race_board import Board, Subject
 from helpers.scenes import Rounds, Scene, Stage, Victim
-from helpers.uapi import CloneFlag
+from helpers.uapi import WALL, CloneFlag
 
 Story = tuple[object, ...]
 """What one observer saw of one round, in order, each run of the same told once."""
@@ -191,6 +191,7 @@ def run(
     took = time.monotonic() - start
     board.end()
     tallies = [worker.collect() for worker in crew]
+    _check_alone()
     return Report(
         rounds,
         took,
@@ -201,6 +202,15 @@ def run(
         {repr(outcome): found for outcome, found in stage.outcomes.items()},
         {key: text for told in tallies for key, text in told.examples.items()},
     )
+
+
+def _check_alone() -> None:
+    """Raise if the scene has left a task behind."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT | WALL)
+    except ChildProcessError:
+        return
+    raise RuntimeError("the scene has left a child")
 
 
 def _check(crew: list[_Worker]) -> None:

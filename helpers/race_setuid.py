@@ -30,10 +30,12 @@ def become_root_by_exec(stage: Stage, program: Descriptor) -> Rounds:
         os.close(told)
         if os.read(out, 1) != b"?":
             raise RuntimeError(f"{program} does not run: {reap(pid)}")
-        yield 1
-        for number in (read, write, out, fd):
-            os.close(number)
-        reap(pid)  # the driver may not kill what is root's: its input has ended
+        try:
+            yield 1
+        finally:
+            for number in (read, write, out, fd):
+                os.close(number)
+            reap(pid)  # the driver may not kill what is root's: its input has ended
 
 
 def start(program: Descriptor, read: int, told: int) -> int:

@@ -63,8 +63,7 @@ class Race:
         """Fail unless the scene noted `outcome` in each round, and nothing else."""
         __tracebackhide__ = True
         due, noted, rounds = repr(outcome), self.report.noted, self.report.rounds
-        # What is known when all observers are through is not noted of the last round.
-        if set(noted) == {due} and noted[due][0] in (rounds - 1, rounds):
+        if set(noted) == {due} and noted[due][0] == rounds:
             return
         found = [
             f"{what} {times} times, first in round {first}"

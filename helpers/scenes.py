@@ -1,7 +1,8 @@
 """What happens in a race: scenes, each a generator that plays rounds for ever.
 
 A scene yields the task of a round when observers may look, brings the cause about when it is
-resumed, and yields again, how many rounds that was, when the cause is through. Then it clears up.
+resumed, and yields again, how many rounds that was, when the cause is through. Then it clears up,
+also where it is closed there: a task that it left would run on a stack that is not mapped any more.
 `jitter` moves the cause against the observers. Scenes run in the driver, whose descriptors its
 observers share.
 """
@@ -133,10 +134,12 @@ def pid_is_reused(stage: Stage) -> Rounds:
         again = second.sleeps()
         if again != pid:
             raise RuntimeError(f"pid {pid} was to be reused, the kernel gave {again}")
-        yield 1
-        os.kill(again, signal.SIGKILL)
-        stage.note(reap(again))
-        os.close(fd)
+        try:
+            yield 1
+        finally:
+            os.kill(again, signal.SIGKILL)
+            stage.note(reap(again))
+            os.close(fd)
 
 
 def await_reaped(fd: int) -> None:

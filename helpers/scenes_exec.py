@@ -31,13 +31,15 @@ def leader_exits_first(stage: Stage, flags: PidfdFlag = PidfdFlag.NONE) -> Round
     while True:
         pid = _fork(functools.partial(_leave_subthread, stack))
         fd = syscalls.pidfd_open(pid, flags)
-        yield Victim(pid, fd)
-        wait_until(functools.partial(_is_zombie, pid), "the leader's end")
-        stage.jitter()
-        yield 1
-        os.kill(pid, signal.SIGKILL)
-        reap(pid)
-        os.close(fd)
+        try:
+            yield Victim(pid, fd)
+            wait_until(functools.partial(_is_zombie, pid), "the leader's end")
+            stage.jitter()
+            yield 1
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            reap(pid)
+            os.close(fd)
 
 
 def _is_zombie(pid: int) -> bool:
@@ -99,15 +101,17 @@ def execs_one_by_one(
         pid = _fork(functools.partial(_exec_in_thread, target, gate, leader_exits))
         os.close(teller)
         fd = syscalls.pidfd_open(pid, flags)
-        yield Victim(pid, fd)
-        stage.jitter()
-        os.write(opener, b"g")
-        os.read(told, 1)  # ends with the exec, which closes the other end
-        yield 1
-        os.kill(pid, signal.SIGKILL)
-        reap(pid)
-        for number in (fd, gate, opener, told):
-            os.close(number)
+        try:
+            yield Victim(pid, fd)
+            stage.jitter()
+            os.write(opener, b"g")
+            os.read(told, 1)  # ends with the exec, which closes the other end
+            yield 1
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            reap(pid)
+            for number in (fd, gate, opener, told):
+                os.close(number)
 
 
 def _exec_in_thread(target: int | str, gate: int, leader_exits: bool) -> NoReturn:
