@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
 
-from helpers import agent, syscalls, syscalls_clone
+from helpers import syscalls
 from helpers.descriptor import Descriptor
 from helpers.reaping import reap
-from helpers.scenes import Rounds, Stage, Victim
-from helpers.uapi import CloneFlag
+from helpers.scenes import Rounds, Stage, Victim, fork
 
 
 def become_root_by_exec(stage: Stage, program: Descriptor) -> Rounds:
@@ -40,11 +38,7 @@ def become_root_by_exec(stage: Stage, program: Descriptor) -> Rounds:
 
 def start(program: Descriptor, read: int, told: int) -> int:
     """A process that executes `program` when it is told to by a byte, and there reads on."""
-    maker = os.getpid()
-    pid = syscalls_clone.fork_with(CloneFlag.NONE, signal.SIGCHLD)
-    if not pid:
-        agent.be_child(functools.partial(_execute, program, read, told), maker)
-    return pid
+    return fork(functools.partial(_execute, program, read, told))
 
 
 def _execute(program: Descriptor, read: int, told: int) -> None:

@@ -15,7 +15,7 @@ import signal
 from collections.abc import Callable, Generator
 from typing import NamedTuple
 
-from helpers import syscalls
+from helpers import agent, syscalls, syscalls_clone
 from helpers.race_board import spin
 from helpers.reaping import reap
 from helpers.uapi import CloneFlag, PidfdFlag, PollEvent
@@ -140,6 +140,15 @@ def pid_is_reused(stage: Stage) -> Rounds:
             os.kill(again, signal.SIGKILL)
             stage.note(reap(again))
             os.close(fd)
+
+
+def fork(live: Callable[[], object]) -> int:
+    """A child of the driver that runs `live`, never to return, and dies with the driver."""
+    maker = os.getpid()
+    pid = syscalls_clone.fork_with(CloneFlag.NONE, signal.SIGCHLD)
+    if not pid:
+        agent.be_child(live, maker)
+    return pid
 
 
 def await_reaped(fd: int) -> None:

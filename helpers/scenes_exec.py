@@ -8,15 +8,14 @@ import functools
 import os
 import signal
 import time
-from collections.abc import Callable
 from typing import NoReturn
 
-from helpers import agent, procfs, syscalls, syscalls_clone
+from helpers import agent, procfs, syscalls
 from helpers.deadline import Deadline, wait_until
 from helpers.image import make_echo, make_exec_chain
 from helpers.reaping import reap
-from helpers.scenes import Rounds, Stage, Victim
-from helpers.uapi import CloneFlag, PidfdFlag, PollEvent
+from helpers.scenes import Rounds, Stage, Victim, fork
+from helpers.uapi import PidfdFlag, PollEvent
 from helpers.victims import Stack
 
 _SLICES, _SLICE = 50, 0.002  # of one process, and seconds of each
@@ -29,7 +28,7 @@ def leader_exits_first(stage: Stage, flags: PidfdFlag = PidfdFlag.NONE) -> Round
     """
     stack = Stack()
     while True:
-        pid = _fork(functools.partial(_leave_subthread, stack))
+        pid = fork(functools.partial(_leave_subthread, stack))
         fd = syscalls.pidfd_open(pid, flags)
         try:
             yield Victim(pid, fd)
@@ -64,7 +63,7 @@ def execs_of_subthreads(
         return
     told, tell = os.pipe2(os.O_CLOEXEC)
     while True:
-        pid = _fork(functools.partial(_begin_chain, image.fileno(), tell))
+        pid = fork(functools.partial(_begin_chain, image.fileno(), tell))
         fd = syscalls.pidfd_open(pid, flags)
         try:
             for _ in range(_SLICES):
@@ -98,7 +97,7 @@ def execs_one_by_one(
     while True:
         gate, opener = os.pipe2(os.O_CLOEXEC)
         told, teller = os.pipe2(os.O_CLOEXEC)
-        pid = _fork(functools.partial(_exec_in_thread, target, gate, leader_exits))
+        pid = fork(functools.partial(_exec_in_thread, target, gate, leader_exits))
         os.close(teller)
         fd = syscalls.pidfd_open(pid, flags)
         try:
@@ -126,12 +125,3 @@ def _exec_in_thread(target: int | str, gate: int, leader_exits: bool) -> NoRetur
     if leader_exits:
         syscalls.exit_thread(0)
     agent.pause()
-
-
-def _fork(live: Callable[[], NoReturn]) -> int:
-    """A child that runs `live`."""
-    maker = os.getpid()
-    pid = syscalls_clone.fork_with(CloneFlag.NONE, signal.SIGCHLD)
-    if not pid:
-        agent.be_child(live, maker)
-    return pid
