@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,17 +108,14 @@ def markdown(
     chosen = [row for row in rows if not row.mutant.operator]
     automatic = [row for row in rows if row.mutant.operator]
     why = explanations()
+    killed = [["chosen mutants killed", str(ours(chosen)), str(c_suite(chosen))]]
+    if automatic:
+        killed.append(["mechanical mutants killed", str(ours(automatic)), "not run"])
     parts = [
         "# What the suite notices\n",
         f"Linux {version}, {date}. Made by `{command}`; do not edit.\n",
         _INTRODUCTION,
-        table_of(
-            ["", "this suite", "C suite"],
-            [
-                ["chosen mutants killed", str(ours(chosen)), str(c_suite(chosen))],
-                ["mechanical mutants killed", str(ours(automatic)), "not run"],
-            ],
-        ),
+        table_of(["", "this suite", "C suite"], killed),
         _lacking(rows),
         coverage,
         "## Chosen mutants\n",
@@ -127,17 +124,9 @@ def markdown(
             ["mutant", "rule", "this suite", "C suite"],
             [[r.mutant.name, r.mutant.rule, said(r.verdict), said_of_c(r)] for r in chosen],
         ),
-        "## Mechanical mutants that survived\n",
-        _SURVIVED,
-        table_of(
-            ["mutant", "line", "instead of", "stands", "why"],
-            [
-                [r.mutant.name, f"{r.mutant.file}:{r.mutant.line}", f"`{r.mutant.rule}`",
-                 f"`{r.mutant.text or 'nothing'}`", why.get(r.mutant.name, "")]
-                for r in automatic if r.verdict.ours == SURVIVED
-            ],
-        ),
-    ]  # fmt: skip
+    ]
+    if survived := [row for row in automatic if row.verdict.ours == SURVIVED]:
+        parts += ["## Mechanical mutants that survived\n", _SURVIVED, _survivors(survived, why)]
     explained = [r for r in chosen if r.verdict.ours == SURVIVED and r.mutant.name in why]
     if explained:
         lines = (f"- {row.mutant.name}: {why[row.mutant.name]}\n" for row in explained)
@@ -145,6 +134,18 @@ def markdown(
     if unbuilt:
         parts += ["## Not built\n", "".join(f"- {name}\n" for name in unbuilt)]
     return "\n".join(part for part in parts if part)
+
+
+def _survivors(rows: list[Row], why: Mapping[str, str]) -> str:
+    """Mutants of operators, each with its place and what explains it."""
+    return table_of(
+        ["mutant", "line", "instead of", "stands", "why"],
+        [
+            [r.mutant.name, f"{r.mutant.file}:{r.mutant.line}", f"`{r.mutant.rule}`",
+             f"`{r.mutant.text or 'nothing'}`", why.get(r.mutant.name, "")]
+            for r in rows
+        ],
+    )  # fmt: skip
 
 
 def _lacking(rows: list[Row]) -> str:

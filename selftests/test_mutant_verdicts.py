@@ -130,7 +130,21 @@ def test_table_says_who_noticed_and_who_did_not() -> None:
     assert "| a | r | killed by t::bad | survived |" in text
     assert "| b | r | killed: the kernel panicked in t::bad | not run |" in text
     assert "| c | r | **survived** | not run |" in text
+    assert "mechanical" not in text.lower()
     assert json.loads(json.dumps(page.said(lived))) == "**survived**"
+
+
+def test_table_has_mechanical_mutants_that_survived_by_their_place() -> None:
+    """And counts the others."""
+    rows = [
+        Row(mutant(name=ours, operator="drop", line=7), Verdict(ours, "k", ours=ours))
+        for ours in (KILLED, SURVIVED)
+    ]
+    text = page.markdown(rows, version="7.3.4", date="d", command="c", coverage="", unbuilt=[])
+    assert "| mechanical mutants killed | 1 of 2 | not run |" in text
+    place = f"{rows[0].mutant.file}:7"
+    assert text.count(place) == 1
+    assert f"| {SURVIVED} | {place} |" in text
 
 
 def test_mutants_of_one_machine_are_told_apart() -> None:

@@ -12,7 +12,7 @@ import pytest
 from vmtest import __main__ as vmtest
 from vmtest import images, machine, results
 from vmtest.errors import UserError
-from vmtest.guestrun import Settings
+from vmtest.guestrun import GuestRun, Settings
 from vmtest.images import Kernel
 from vmtest.results import KernelResult
 
@@ -37,6 +37,27 @@ def test_kernel_that_cannot_be_started_leaves_nothing(
     with pytest.raises(type(wrong)):
         vmtest.run([kernel, kernel], Settings(kvm=False), 1)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("jobs", "begun"), [(1, ["6.1", "7.3"]), (2, ["7.3", "6.1"])])
+def test_last_of_several_begins_first_beside_others(
+    jobs: int, begun: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest has the most to do; the results are in the order that was asked for."""
+    seen: list[str] = []
+
+    class Done(GuestRun):
+        def step(self) -> bool:
+            seen.append(self.kernel.label)
+            return False
+
+    monkeypatch.setattr(vmtest, "GuestRun", Done)
+    monkeypatch.setattr(machine, "find_qemu", lambda: "qemu")
+    monkeypatch.setattr(machine, "compose", lambda *_, **__: ["true"])
+    kernels = [Kernel(Path("x"), label, label, "x") for label in ("6.1", "7.3")]
+    found = vmtest.run(kernels, Settings(kvm=False), jobs)
+    assert seen == begun
+    assert [result.label for result in found] == ["6.1", "7.3"]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 
 from vmtest import __main__ as vmtest
 from vmtest import progress, results, table
+from vmtest.guestrun import Settings
 from vmtest.results import Case, Feature, KernelResult
 
 
@@ -115,11 +116,15 @@ def test_progress_is_quiet_where_nobody_looks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cores", "free", "expected"), [(1, 9999, 1), (2, 9999, 1), (8, 9999, 4), (8, 2600, 2)]
+    ("cores", "cpus", "free", "expected"),
+    [(1, 2, 9999, 1), (2, 2, 9999, 1), (2, 1, 9999, 2), (8, 2, 9999, 4), (8, 2, 2600, 2)],
 )
-def test_machines_run_side_by_side_where_they_fit(cores: int, free: int, expected: int) -> None:
-    """One for two cores, as memory allows."""
-    assert vmtest.side_by_side(cores, free, 1024) == expected
+def test_machines_run_side_by_side_where_they_fit(
+    cores: int, cpus: int, free: int, expected: int
+) -> None:
+    """Each CPU has a core of its own, as memory allows."""
+    settings = Settings(kvm=False, cpus=cpus, memory=1024)
+    assert vmtest.side_by_side(cores, free, settings) == expected
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,16 @@ def _parser() -> argparse.ArgumentParser:
         "--matrix", action="store_true", help="the kernels of vmtest/kernels.txt, each by its label"
     )
     parser.add_argument(
-        "--jobs", type=checks.count, help="machines side by side (default: by cores)"
+        "--jobs",
+        type=checks.count,
+        help="machines side by side (default: as many as cores and memory hold)",
     )
-    parser.add_argument("--cpus", type=checks.count, default=2, help="of a machine (default: 2)")
+    parser.add_argument(
+        "--cpus",
+        type=checks.count,
+        default=2,
+        help="of a machine (default: 2); with 1 a matrix is done sooner, and races show less",
+    )
     parser.add_argument("--memory", type=checks.count, default=1024, help="MiB of a machine (1024)")
     parser.add_argument("--no-kvm", action="store_true", help="emulate, even where KVM works")
     parser.add_argument("--boot-timeout", type=checks.seconds, default=120.0, help="seconds (120)")
@@ -68,9 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def side_by_side(cores: int, free: int, memory: int) -> int:
-    """How many machines of `memory` MiB fit: one for two cores, and none in memory in use."""
-    return max(1, min(cores // 2, free // (memory + 256)))
+def side_by_side(cores: int, free: int, settings: Settings) -> int:
+    """How many machines fit: each has cores of its own, and none is in memory in use (MiB)."""
+    return max(1, min(cores // settings.cpus, free // (settings.memory + 256)))
 
 
 def _free_memory() -> int:
@@ -113,10 +120,11 @@ def run(found: list[Kernel], settings: Settings, jobs: int) -> list[KernelResult
     try:
         for kernel, command in zip(found, commands):
             everything.append(GuestRun(kernel, command, settings))
-        waiting = list(everything)
+        # The last ones are mostly the newest and have the most to do: beside others they go first.
+        waiting = everything[:] if jobs > 1 else everything[::-1]
         while waiting or running:
             while waiting and len(running) < jobs:
-                running.append(waiting.pop(0))
+                running.append(waiting.pop())
             for guest in list(running):
                 if not guest.step():
                     running.remove(guest)
@@ -176,7 +184,7 @@ def _collect(options: argparse.Namespace, arguments: Sequence[str]) -> list[Kern
         ordinary_user=options.user,
     )
     cores = len(os.sched_getaffinity(0))
-    jobs = options.jobs or side_by_side(cores, _free_memory(), options.memory)
+    jobs = options.jobs or side_by_side(cores, _free_memory(), settings)
     if options.pins and not options.write_pins:
         pinned.require((kernel.release for kernel in found), options.pins, root=not options.user)
     return run(found, settings, jobs)
