@@ -185,6 +185,15 @@ def test_report_keeps_what_follows_it_up_to_the_next_test() -> None:
     ]
 
 
+@pytest.mark.parametrize(("flags", "blamed"), [("00000246", False), ("bb042693", True)])
+def test_emulator_is_told_from_the_kernel(flags: str, blamed: bool) -> None:
+    """By flags in an oops that no processor can have, as TCG once made them."""
+    registers = f"RSP: 0018:ffffcfe900f274c0 EFLAGS: {flags}"
+    console_text = [f"{MARK}a", "BUG: kernel NULL pointer dereference, address: 3d", registers]
+    first = console.reports(console_text)[0].lines[0]
+    assert (first == f"not the kernel but the emulator has failed: {registers}") == blamed
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs: a zombie does not."""
     try:

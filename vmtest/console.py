@@ -14,6 +14,8 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f]")
 _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 _DEADLOCKED = ("System is deadlocked on memory", "Out of memory and no killable processes")
 _LONGEST_REPORT = 40
+_FLAGS = re.compile(r"EFLAGS: ([0-9a-f]{8})$")
+_HIGHEST_FLAG = 21  # CPUID
 
 
 def lines(text: str) -> list[str]:
@@ -46,7 +48,19 @@ def reports(console: list[str]) -> list[Report]:
             for report in told:
                 report.lines.append(line)
             left -= 1
+    for report in found:
+        if wrong := list(filter(_is_impossible, report.lines)):
+            report.lines.insert(0, f"not the kernel but the emulator has failed: {wrong[0]}")
     return found
+
+
+def _is_impossible(line: str) -> bool:
+    """Whether the flags in an oops are none that a processor can have: upper bits are always 0.
+
+    qemu without KVM keeps flags as operands until they are asked for, and can take the wrong ones.
+    """
+    match = _FLAGS.search(line)
+    return bool(match and int(match[1], 16) >> _HIGHEST_FLAG + 1)
 
 
 def end(console: list[str], *, started: bool, code: int | None) -> str:
