@@ -19,7 +19,7 @@ def become_root_by_exec(stage: Stage, program: Descriptor) -> Rounds:
     while True:
         read, write = os.pipe2(os.O_CLOEXEC)
         out, told = os.pipe2(os.O_CLOEXEC)
-        pid = start(program, read, told)
+        pid = fork(functools.partial(_execute, program, read, told))
         fd = syscalls.pidfd_open(pid)
         yield Victim(pid, fd)
         stage.jitter()
@@ -36,12 +36,8 @@ def become_root_by_exec(stage: Stage, program: Descriptor) -> Rounds:
             reap(pid)  # the driver may not kill what is root's: its input has ended
 
 
-def start(program: Descriptor, read: int, told: int) -> int:
-    """A process that executes `program` when it is told to by a byte, and there reads on."""
-    return fork(functools.partial(_execute, program, read, told))
-
-
 def _execute(program: Descriptor, read: int, told: int) -> None:
+    """Execute `program` when told to by a byte; it reads on."""
     os.dup2(read, 0)
     os.dup2(told, 1)
     os.read(0, 1)

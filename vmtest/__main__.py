@@ -121,10 +121,10 @@ def run(found: list[Kernel], settings: Settings, jobs: int) -> list[KernelResult
         for kernel, command in zip(found, commands):
             everything.append(GuestRun(kernel, command, settings))
         # The last ones are mostly the newest and have the most to do: beside others they go first.
-        waiting = everything[:] if jobs > 1 else everything[::-1]
+        waiting = everything[::-1] if jobs > 1 else everything[:]
         while waiting or running:
             while waiting and len(running) < jobs:
-                running.append(waiting.pop())
+                running.append(waiting.pop(0))
             for guest in list(running):
                 if not guest.step():
                     running.remove(guest)

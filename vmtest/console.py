@@ -49,8 +49,8 @@ def reports(console: list[str]) -> list[Report]:
                 report.lines.append(line)
             left -= 1
     for report in found:
-        if wrong := list(filter(_is_impossible, report.lines)):
-            report.lines.insert(0, f"not the kernel but the emulator has failed: {wrong[0]}")
+        if wrong := next(filter(_is_impossible, report.lines), None):
+            report.lines.insert(0, f"not the kernel but the emulator has failed: {wrong}")
     return found
 
 
