@@ -52,7 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--check", action="store_true", help="only see that every mutant applies")
     parser.add_argument("--page", type=Path, help="write the table there, as Markdown")
-    parser.add_argument("--jobs", type=checks.count, default=2, help="machines side by side (2)")
+    parser.add_argument(
+        "--jobs",
+        type=checks.count,
+        help="machines side by side (default: as many as cores and memory hold)",
+    )
     parser.add_argument("--build-jobs", type=checks.count, default=len(os.sched_getaffinity(0)))
     parser.add_argument(
         "--enough", type=checks.count, default=8, help="failures after which a mutant is let go (8)"

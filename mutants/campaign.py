@@ -153,14 +153,18 @@ class Campaign:
     def run(
         self,
         plans: Iterable[Plan],
-        jobs: int,
+        jobs: int | None,
         ended: Callable[[Plan, Verdict, KernelResult], None],
         *,
         batch: int = 1,
         everything: bool = False,
         quick: bool = False,
     ) -> None:
-        """Run all, `batch` to a machine; every machine is ended, however this ends."""
+        """Run all, `batch` to a machine, `jobs` machines at a time, or as many as fit.
+
+        Every machine is ended, however this ends.
+        """
+        jobs = jobs or self.settings.side_by_side()
 
         def over(plan: Plan, result: KernelResult) -> None:
             ended(plan, judge(plan, result, self.sound), result)

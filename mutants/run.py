@@ -89,7 +89,7 @@ class Run:
         again: list[Plan] = []
         done, total = 0, len(left)
 
-        def ended(plan: Plan, verdict: Verdict, result: KernelResult) -> None:
+        def ended(plan: Plan, verdict: Verdict, _result: KernelResult) -> None:
             nonlocal done
             done += 1
             before = self._verdict(plan)
@@ -107,7 +107,6 @@ class Run:
             self.store.put(verdict)
             sys.stdout.write(f"{done}/{total} {page.line(Row(plan.mutant, verdict))}\n")
             sys.stdout.flush()
-            del result
 
         tests = {"everything": self.options.all_tests, "quick": self.options.quick}
         self.campaign.run(left, self.options.jobs, ended, batch=self.options.batch, **tests)

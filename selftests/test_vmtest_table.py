@@ -124,7 +124,7 @@ def test_machines_run_side_by_side_where_they_fit(
 ) -> None:
     """Each CPU has a core of its own, as memory allows."""
     settings = Settings(kvm=False, cpus=cpus, memory=1024)
-    assert vmtest.side_by_side(cores, free, settings) == expected
+    assert settings.side_by_side(cores, free) == expected
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import time
@@ -73,17 +72,6 @@ def _parser() -> argparse.ArgumentParser:
         "--from-results", action="store_true", help="make the table from --results, run nothing"
     )
     return parser
-
-
-def side_by_side(cores: int, free: int, settings: Settings) -> int:
-    """How many machines fit: each has cores of its own, and none is in memory in use (MiB)."""
-    return max(1, min(cores // settings.cpus, free // (settings.memory + 256)))
-
-
-def _free_memory() -> int:
-    with open("/proc/meminfo", encoding="ascii") as file:
-        fields = dict(line.split(":") for line in file)
-    return int(fields["MemAvailable"].split()[0]) // 1024
 
 
 def kernels(options: argparse.Namespace) -> list[Kernel]:
@@ -183,8 +171,7 @@ def _collect(options: argparse.Namespace, arguments: Sequence[str]) -> list[Kern
         keep=options.results,
         ordinary_user=options.user,
     )
-    cores = len(os.sched_getaffinity(0))
-    jobs = options.jobs or side_by_side(cores, _free_memory(), settings)
+    jobs = options.jobs or settings.side_by_side()
     if options.pins and not options.write_pins:
         pinned.require((kernel.release for kernel in found), options.pins, root=not options.user)
     return run(found, settings, jobs)

@@ -34,6 +34,21 @@ class Settings(NamedTuple):
     keep: Path | None = None
     ordinary_user: bool = False
 
+    def side_by_side(self, cores: int | None = None, free: int | None = None) -> int:
+        """How many machines fit here: each has cores of its own, and none is in memory in use.
+
+        `cores` and `free` MiB are those that this process may use, unless given.
+        """
+        cores = len(os.sched_getaffinity(0)) if cores is None else cores
+        free = _free_memory() if free is None else free
+        return max(1, min(cores // self.cpus, free // (self.memory + 256)))
+
+
+def _free_memory() -> int:
+    with open("/proc/meminfo", encoding="ascii") as file:
+        fields = dict(line.split(":") for line in file)
+    return int(fields["MemAvailable"].split()[0]) // 1024
+
 
 class Job(NamedTuple):
     """What to run instead of the suite: a module, its arguments, and files that it needs."""
