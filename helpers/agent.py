@@ -145,11 +145,14 @@ def die_with_parent() -> None:
     syscalls.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def fork(channel: Channel, flags: int, exit_signal: int) -> int:
-    """Make a child that takes orders on `channel`; gives its pid as this namespace has it."""
+def fork(channel: Channel, flags: int, exit_signal: int, *kept: Descriptor) -> int:
+    """Make a child that takes orders on `channel`; gives its pid as this namespace has it.
+
+    Of what it inherits it keeps `kept`.
+    """
     pid = syscalls_clone.fork_with(flags, exit_signal)
     if not pid:
-        live(channel)
+        live(channel, *kept)
     return pid
 
 

@@ -79,18 +79,10 @@ def ask(flags: CloneFlag, exit_signal: int = 0) -> None:
         os._exit(agent.BUG)
 
 
-def hold_in_fork(channel: Channel, pidfd: Pidfd) -> int:
-    """Make a child by ``fork`` that inherits `pidfd` and takes orders on `channel`."""
-    pid = syscalls_clone.fork_with(CloneFlag.NONE, signal.SIGCHLD)
-    if not pid:
-        agent.live(channel, pidfd)
-    return pid
-
-
 def fork_with_copy(parent: Thread, pidfd: Pidfd) -> ThreadGroup:
     """A child of `parent`, made by ``fork``, that has inherited a copy of `pidfd`."""
     ours, theirs = Channel.pair("heir")
-    pid = parent.call(hold_in_fork, theirs, pidfd)
+    pid = parent.call(agent.fork, theirs, CloneFlag.NONE, signal.SIGCHLD, pidfd)
     theirs.close()
     heir = ThreadGroup(pid, ours, "heir", parent=parent.group)
     heir.leader.call(os.getpid)
