@@ -42,7 +42,34 @@ Component: main
 def test_mirror_is_the_one_that_this_machine_uses(suite: str, uri: str) -> None:
     """The archive of the machine's own release has the other suites as well."""
     sources = archive.parse_sources(SOURCES)
-    assert archive.source_for(suite, sources, "bookworm") == Source(uri, suite, "")
+    names = frozenset({f"bookworm{'-security' * suite.endswith('-security')}"})
+    assert archive.source_for(suite, sources, "bookworm") == Source(uri, names, "")
+
+
+def test_mirror_is_known_by_what_its_release_is_called() -> None:
+    """Where the configuration says "stable", as others do of theirs."""
+    other = "Repo-URI: http://other.example/\nRelease: stable\nCodename: stable\nComponent: main"
+    debian = SOURCES.replace("Release: bookworm\n", "Release: stable\nCodename: bookworm\n")
+    sources = archive.parse_sources(f"{other}\n\n{debian}")
+    assert archive.source_for("sid", sources, "bookworm").uri == "http://mirror.example/debian/"
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "key"),
+    [("a.sources", 1, "/keys/one"), ("a.sources", 2, "/keys/two"), ("b.list", 3, "/keys/three"),
+     ("a.sources", 9, ""), ("b.list", 1, "")],
+)  # fmt: skip
+def test_keyring_is_that_of_the_source(name: str, number: int, key: str, tmp_path: Path) -> None:
+    """Of a .list file apt tells the line, of a .sources file the number of the stanza."""
+    (tmp_path / "a.sources").write_text(
+        "# about this\n\nTypes: deb\n# of the vendor\nURIs: http://a.example\n"
+        "Signed-By: /keys/one\n\n\nTypes: deb\nSigned-By: /keys/two\n"
+    )
+    (tmp_path / "b.list").write_text(
+        "# about this\n\ndeb [signed-by=/keys/three] http://b x main\n"
+    )
+    said = f"{SOURCES.split('Sourcesentry')[0]}Sourcesentry: {tmp_path / name}:{number}\n"
+    assert [source.signed_by for source in archive.parse_sources(said)] == [key]
 
 
 SHOWN = {

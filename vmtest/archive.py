@@ -16,14 +16,18 @@ from typing import NamedTuple
 from vmtest import cache
 from vmtest.errors import UserError
 
+_NAMES = ("Release", "Codename", "Suite")
 _NEXT = re.compile(r"^Depends:.*?\b(linux-(?:image|binary)-\d\S*)", re.MULTILINE)
 
 
 class Source(NamedTuple):
-    """One line of the machine's own package configuration."""
+    """One line of the machine's own package configuration.
+
+    `names` are what the release is called: there, and where its lists are at hand, by itself.
+    """
 
     uri: str
-    release: str
+    names: frozenset[str]
     signed_by: str
 
 
@@ -39,22 +43,28 @@ def parse_sources(text: str) -> list[Source]:
         fields = dict(re.findall(r"^([\w-]+): (.*)$", stanza, re.MULTILINE))
         if fields.get("Component") == "main" and "Repo-URI" in fields:
             key = _signed_by(fields.get("Sourcesentry", ""))
-            sources.append(Source(fields["Repo-URI"], fields["Release"], key))
+            names = frozenset(fields[name] for name in _NAMES if name in fields)
+            sources.append(Source(fields["Repo-URI"], names, key))
     return sources
 
 
 def _signed_by(entry: str) -> str:
-    """The keyring that a source names, from the lines of its file (``FILE:LINE``)."""
-    path, _, line = entry.rpartition(":")
+    """The keyring that a source names: ``FILE.list:LINE``, or ``FILE.sources:STANZA``."""
+    path, _, number = entry.rpartition(":")
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()[int(line) - 1 :]
-    except (OSError, ValueError):
+        text = Path(path).read_text(encoding="utf-8")
+        parts = text.split("\n") if path.endswith(".list") else _stanzas(text)
+        part = parts[int(number) - 1]
+    except (OSError, ValueError, IndexError):
         return ""
-    stanza = "\n".join(lines).partition("\n\n")[0]
-    if path.endswith(".list"):
-        stanza = lines[0] if lines else ""
-    match = re.search(r"signed-by[:=]\s*(/[^\s\]]+)", stanza, re.IGNORECASE)
+    match = re.search(r"signed-by[:=]\s*(/[^\s\]]+)", part, re.IGNORECASE)
     return match[1] if match else ""
+
+
+def _stanzas(text: str) -> list[str]:
+    """Of a file in deb822 format, without comments."""
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return [part for part in re.split(r"\n\s*\n", "\n".join(lines)) if part.strip()]
 
 
 def source_for(suite: str, sources: list[Source], codename: str) -> Source:
@@ -64,8 +74,8 @@ def source_for(suite: str, sources: list[Source], codename: str) -> Source:
     """
     own = f"{codename}-security" if suite.endswith("-security") else codename
     for source in sources:
-        if source.release in (suite, own, f"{own}/updates"):
-            return source._replace(release=suite)
+        if source.names & {suite, own, f"{own}/updates"}:
+            return source
     raise UserError(
         f"this machine's apt has no source for {own}: {suite} cannot be derived from it"
     )
@@ -88,16 +98,18 @@ class Archive:
 
     @staticmethod
     def _machine_sources() -> str:
-        try:
-            done = subprocess.run(
-                ["apt-get", "indextargets", "Created-By: Packages"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise UserError("apt-get is missing: name an image instead of a package") from error
-        return done.stdout
+        """All sources; first, with more names, those of which there are lists."""
+        said = []
+        for options in ((), ("--no-release-info",)):
+            words = ["apt-get", "indextargets", *options, "Created-By: Packages"]
+            try:
+                done = subprocess.run(
+                    words, env=english(), capture_output=True, text=True, check=False
+                )
+            except FileNotFoundError as error:
+                raise UserError("apt-get is missing: name an image instead of a package") from error
+            said.append(done.stdout)
+        return "\n\n".join(said)
 
     def _apt(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         home = self._home
