@@ -34,6 +34,13 @@ class Source(NamedTuple):
 
 def find(name: str) -> Source:
     """The source that the user names: a tree, a tarball, or ``PACKAGE@SUITE``."""
+    try:
+        return _find(name)
+    except PermissionError as error:
+        raise UserError(f"{name}: {error.strerror}") from error
+
+
+def _find(name: str) -> Source:
     path = Path(name)
     if path.is_dir():
         return _source(path.resolve(), "", str(path.name))

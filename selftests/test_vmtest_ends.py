@@ -99,9 +99,12 @@ def test_pytest_that_runs_nothing_tells_why(fake: Outcome) -> None:
         ("boot(); tell(start='u'); say('Out of memory: Killed process 7 (python)'); tell(exit=-9)",
          results.OUT_OF_MEMORY),
         ("boot(); tell(start='u'); time.sleep(60)", results.HUNG),
-        ("boot(); tell(start='u'); sys.exit(1)", results.DIED),
+        ("boot(); tell(start='u'); sys.exit(0)", results.DIED),
+        ("boot(); tell(start='u'); sys.exit(1)", results.LOST),
+        ("sys.exit('no such device')", results.LOST),
     ],
-    ids=["boot dies", "boot hangs", "panic", "deadlock", "oom kill", "hang", "qemu dies"],
+    ids=["boot dies", "boot hangs", "panic", "deadlock", "oom kill", "hang", "restart", "qemu dies",
+         "qemu refuses"],
 )  # fmt: skip
 def test_every_bad_end_is_that_kernels_result(script: str, end: str, fake: Outcome) -> None:
     """It is named, the test that ran fails, and the last lines of the console are kept."""
@@ -111,6 +114,23 @@ def test_every_bad_end_is_that_kernels_result(script: str, end: str, fake: Outco
     assert [test.outcome for test in running] == (["failed"] if "start='u'" in script else [])
     if "say(" in script or "boot()" in script:
         assert result.tail
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("boot(); os.kill(os.getpid(), 9)", "qemu was killed by signal 9"),
+        ("sys.exit('no such device')", "qemu ended with 1: no such device"),
+    ],
+)
+def test_end_of_qemu_is_not_the_kernels(script: str, told: str, fake: Outcome) -> None:
+    """Its status tells them apart, and what it said itself stands last."""
+    assert fake(script).tail[-1] == told
+
+
+def test_machine_that_ends_badly_after_the_last_test_has_finished(fake: Outcome) -> None:
+    """All that was to be known is known."""
+    assert fake("boot(); test('a'); tell(exit=0); sys.exit(1)").end == results.FINISHED
 
 
 def test_report_of_the_kernel_fails_the_test_that_ran(fake: Outcome) -> None:

@@ -105,6 +105,15 @@ def test_progress_tells_what_runs_what_is_left_and_how_long() -> None:
     assert progress.line([boots, runs], 1, 4, 60) == "6.1 boots, 6.12 3/6; 1 to come; 1:40 to go"
 
 
+def test_progress_fits_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that wraps is not written over."""
+    monkeypatch.setenv("COLUMNS", "12")
+    out = io.StringIO()
+    monkeypatch.setattr(out, "isatty", lambda: True)
+    progress.Progress(1, out).show([result("6.12.117+deb13")])
+    assert out.getvalue().removeprefix("\r\x1b[K") == "6.12.117+de"
+
+
 def test_progress_is_quiet_where_nobody_looks() -> None:
     """Not one byte."""
     out = io.StringIO()

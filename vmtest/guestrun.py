@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vmtest import cache, console, machine, results, root
+from vmtest import cache, console, host, machine, results, root
 from vmtest.images import Kernel
 from vmtest.machine import Machine
 from vmtest.results import KernelResult
@@ -39,15 +39,9 @@ class Settings(NamedTuple):
 
         `cores` and `free` MiB are those that this process may use, unless given.
         """
-        cores = len(os.sched_getaffinity(0)) if cores is None else cores
-        free = _free_memory() if free is None else free
+        cores = host.cores() if cores is None else cores
+        free = host.free_memory() if free is None else free
         return max(1, min(cores // self.cpus, free // (self.memory + 256)))
-
-
-def _free_memory() -> int:
-    with open("/proc/meminfo", encoding="ascii") as file:
-        fields = dict(line.split(":") for line in file)
-    return int(fields["MemAvailable"].split()[0]) // 1024
 
 
 class Job(NamedTuple):
@@ -150,7 +144,10 @@ class GuestRun:
             self.result.boots = 2
             self._machine = None
             return True
-        self._finish(console.end(said, started=self._is_up, code=self.result.code))
+        if self._machine.failure() and self.result.code is None:
+            self._finish(results.LOST)
+        else:
+            self._finish(console.end(said, started=self._is_up, code=self.result.code))
         return False
 
     def _finish(self, end: str) -> None:
@@ -162,8 +159,8 @@ class GuestRun:
         found = console.reports(said)
         self.result.blame(found)
         if end != results.FINISHED:
-            errors = (self._directory / "qemu").read_text(errors="replace").splitlines()
-            self.result.tail = said[-_TAIL:] or errors[-_TAIL:]
+            failure = self._machine.failure() if end == results.LOST else ""
+            self.result.tail = [*said[-_TAIL:], *filter(None, [failure])]
         elif self.result.code not in (0, 1):
             self.result.tail = self._printed()[-_TAIL:]
         if self._settings.keep:

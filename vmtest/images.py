@@ -80,21 +80,25 @@ def resolve(name: str, *, label: str = "", sha256: str = "") -> Kernel:
     """
     if platform.machine() != "x86_64":
         raise UserError(f"vmtest boots x86_64 kernels on x86_64, this is {platform.machine()}")
-    path = Path(name)
-    if path.is_dir():
-        found = _in_directory(path.resolve())
-    elif name.endswith(".deb") and path.is_file():
-        found = packages.from_file(path.resolve())
-    elif path.exists():
-        found = packages.Unpacked(path.resolve(), _config_beside(path.resolve()))
-    elif "@" in name:
-        found = packages.from_archive(name, sha256)
-    else:
-        raise UserError(
-            f"{name}: no such file or directory (a Debian package is named PACKAGE@SUITE)"
-        )
+    try:
+        found = _find(name, sha256)
+    except PermissionError as error:
+        raise UserError(f"{name}: {error.strerror}") from error
     release = identify(found.image)
     return Kernel(found.image, release, label or release, name, found.config)
+
+
+def _find(name: str, sha256: str) -> packages.Unpacked:
+    path = Path(name)
+    if path.is_dir():
+        return _in_directory(path.resolve())
+    if name.endswith(".deb") and path.is_file():
+        return packages.from_file(path.resolve())
+    if path.exists():
+        return packages.Unpacked(path.resolve(), _config_beside(path.resolve()))
+    if "@" in name:
+        return packages.from_archive(name, sha256)
+    raise UserError(f"{name}: no such file or directory (a Debian package is named PACKAGE@SUITE)")
 
 
 def _in_directory(directory: Path) -> packages.Unpacked:

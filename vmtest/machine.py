@@ -141,9 +141,10 @@ class Machine:
         """Start it; it dies with this process, however that ends."""
         self._results = directory / "results"
         self._console = directory / "console"
+        self._errors = directory / "qemu"
         self._offset = 0
         self.started = time.monotonic()
-        with self._console.open("wb") as console, (directory / "qemu").open("wb") as errors:
+        with self._console.open("wb") as console, self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -178,6 +179,15 @@ class Machine:
     def has_ended(self) -> bool:
         """Whether it has stopped by itself."""
         return self._process.poll() is not None
+
+    def failure(self) -> str:
+        """How qemu failed; empty where it runs or ended as it should: a guest restarts at last."""
+        status = self._process.poll()
+        if not status:
+            return ""
+        how = f"ended with {status}" if status > 0 else f"was killed by signal {-status}"
+        said = self._errors.read_text(encoding="utf-8", errors="replace").split("\n")
+        return ": ".join([f"qemu {how}", *filter(None, said[-2:])])
 
     def kill(self) -> None:
         """End it now."""

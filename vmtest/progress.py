@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -39,7 +40,8 @@ class Progress:
             self._out.flush()
 
     def _write(self, text: str) -> None:
-        self._out.write(f"\r\x1b[K{text[:160]}")
+        room = shutil.get_terminal_size().columns - 1  # a line that wraps is not written over
+        self._out.write(f"\r\x1b[K{text[:room]}")
         self._out.flush()
 
 

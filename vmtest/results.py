@@ -13,8 +13,9 @@ from vmtest.errors import UserError
 PASSED, SKIPPED, KNOWN, FAILED = "passed", "skipped", "known", "failed"
 OUTCOMES = (PASSED, SKIPPED, KNOWN, FAILED)
 
-# How a run ended. All but the first are the kernel's own doing, or qemu's.
+# How a run ended. All but the first two are the kernel's own doing.
 FINISHED = "finished"
+LOST = "lost its machine"  # qemu failed, or was killed
 NO_BOOT = "did not boot"
 PANIC = "panicked"
 OUT_OF_MEMORY = "ran out of memory"
@@ -118,6 +119,11 @@ class KernelResult:
     def count(self, outcome: str) -> int:
         """How many tests ended so."""
         return sum(test.outcome == outcome for test in self.tests)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all tests had their turn, whatever they said."""
+        return self.end == FINISHED and self.code in (0, 1)
 
     @property
     def is_good(self) -> bool:

@@ -33,7 +33,8 @@ _PLUGINS = ("pytest", "pytest-timeout", "pytest-xdist")
 _EXTRAS = ("hypothesis",)  # of which the guest gets what is installed here
 _UNUSED = {"test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "venv",
            "site-packages", "dist-packages", "pydoc_data", "distutils", "__pycache__"}  # fmt: skip
-_FORMAT = 2
+_LIBRARY_CACHE = Path("/etc/ld.so.cache")
+_FORMAT = 3
 _LARGEST = 1 << 20
 
 
@@ -132,7 +133,7 @@ def _build(work: Path) -> None:
             skip = shutil.ignore_patterns(*_UNUSED, "config-*", "*.a")
             shutil.copytree(source, _under(tree, source), ignore=skip, dirs_exist_ok=True)
     for distribution in _distributions():
-        for member in distribution.files or []:
+        for member in distribution.files or ():
             path = Path(str(member))
             source = Path(str(distribution.locate_file(member)))
             wanted = path.suffix in (".py", ".so", ".txt", ".toml") or "dist-info" in path.parts[0]
@@ -153,6 +154,8 @@ def _build(work: Path) -> None:
                 writer.add(path, f"/{path.relative_to(tree)}")
         for path in libraries:
             writer.add(path, str(path))
+        if _LIBRARY_CACHE.is_file():  # leads to those that are in none of the usual places
+            writer.add(_LIBRARY_CACHE, str(_LIBRARY_CACHE))
         writer.close()
     shutil.rmtree(tree)
 
@@ -188,10 +191,10 @@ def _libraries(files: list[Path]) -> list[Path]:
         out.write(done.stdout)
     found = set()
     for line in out.getvalue().splitlines():
-        word = line.partition("=>")[2].strip() or line.strip()
-        name = word.split(" (")[0]
-        if name.startswith("/") and not name.endswith(":") and Path(name).is_file():
-            found.add(Path(name))
+        # Both names of one that has two: the loader is called by the first.
+        for name in line.partition(" (")[0].strip().split(" => "):
+            if name.startswith("/") and not name.endswith(":") and Path(name).is_file():
+                found.add(Path(name))
     return sorted(found)
 
 
@@ -207,6 +210,8 @@ def _distributions() -> list[metadata.Distribution]:
             if name in found:
                 continue
             found[name] = metadata.distribution(name)
+            if found[name].files is None:
+                raise UserError(f"{name} was installed without a list of its files: use tox -e vm")
             for line in found[name].requires or []:
                 needed = Requirement(line)
                 if needed.marker is None or needed.marker.evaluate({"extra": ""}):
