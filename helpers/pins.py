@@ -89,6 +89,7 @@ class Pins:
         self._cases: set[str] = set()
         self._skips: Skips = Counter()
         self._differences: list[str] = []
+        self._unwritten = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take one report in, from this process or from a worker of xdist."""
@@ -102,14 +103,15 @@ class Pins:
         """Write or compare; a difference makes a green run a failed one."""
         tests = self.file.with_name(TESTS)
         found = Counter(map(function, self._cases))
-        if self.write:
+        to_the_end = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if not to_the_end or session.shouldstop or session.shouldfail:
+            self._unwritten = self.write  # else a part would stand for the whole
+        elif self.write:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             self.file.write_text(render(self._skips), encoding="utf-8")
             lines = (f"{number} {test}\n" for test, number in sorted(found.items()))
             tests.write_text("".join(lines), encoding="utf-8")
-        elif session.exitstatus != pytest.ExitCode.INTERRUPTED and not (
-            session.shouldstop or session.shouldfail
-        ):
+        else:
             pinned = parse(self.file.read_text("utf-8"))
             seen = None if self.whole else set(found)
             self._differences = differences(pinned, self._skips, seen=seen)
@@ -119,7 +121,9 @@ class Pins:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Tell the differences."""
+        """Tell the differences, or that no list was written."""
+        if self._unwritten:
+            terminalreporter.line(f"{self.file} was not written: the run did not come to its end")
         if self._differences:
             terminalreporter.section(f"not as pinned in {self.file.name}", red=True)
             for line in self._differences:
@@ -132,8 +136,8 @@ def _is_whole(config: pytest.Config) -> bool:
     options = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob", "stepwise")
     if any(config.getoption(option, None) for option in options):
         return False
-    paths = (config.rootpath / path for path in config.getini("testpaths"))
-    everything = {config.rootpath, *paths}
+    top = config.rootpath.resolve()
+    everything = {top, *(top / path for path in config.getini("testpaths"))}
     return any(
         (config.invocation_params.dir / name).resolve() in everything for name in config.args
     )
@@ -142,6 +146,8 @@ def _is_whole(config: pytest.Config) -> bool:
 def register(config: pytest.Config, directory: str, *, write: bool) -> None:
     """Check this run against the lists in `directory`; raises ``UsageError`` if there are none."""
     if hasattr(config, "workerinput"):  # the controller of xdist sees all reports
+        return
+    if config.option.collectonly:
         return
     whole = _is_whole(config)
     pins = Pins(config.rootpath / directory, write=write, whole=whole)

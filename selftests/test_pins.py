@@ -123,6 +123,29 @@ def test_selection_is_not_written(pinned: Project) -> None:
     assert "--write-pins needs a run of all tests" in found.out + found.err
 
 
+@pytest.mark.parametrize(
+    ("options", "last"),
+    [
+        (["--collect-only"], "def test_three(): pass"),
+        (["-x"], "def test_three(): assert False"),
+        ([], "def test_three(): raise KeyboardInterrupt"),
+        ([], "raise OSError"),
+    ],
+    ids=["collect only", "stop", "interrupt", "broken module"],
+)
+def test_part_of_a_run_is_neither_written_nor_compared(
+    options: list[str], last: str, pinned: Project
+) -> None:
+    """It would unpin what had no turn, or miss it."""
+    lists = {path: path.read_text() for path in (pinned.path / "lists").iterdir()}
+    pinned.write(f"{SOME}\n{last}")
+    told = run(pinned, "--write-pins", *options).out
+    assert {path: path.read_text() for path in lists} == lists
+    if "--collect-only" not in options:
+        assert "was not written: the run did not come to its end" in told
+    assert "not as pinned" not in run(pinned, *options).out
+
+
 def test_kernel_without_a_list_is_told_how_to_make_one(project: Callable[[str], Project]) -> None:
     """In one line."""
     found = run(project(SOME))

@@ -91,6 +91,7 @@ def refused(
         (["--pins", "nowhere"], "no list nowhere/v6.12-root.txt: make one with --write-pins"),
         (["--pins", "nowhere", "--user"], "no list nowhere/v6.12-user.txt: make one"),
         (["--pins", "file", "--write-pins"], "file is no directory for lists: "),
+        (["--pins", ".", "--write-pins", "--", "-k", "x"], "--write-pins needs a run of all tests"),
     ],
 )
 def test_mistake_is_told_before_anything_boots(

@@ -73,8 +73,22 @@ def test_kernel_that_did_not_finish_is_neither_compared_nor_pinned(lists: Path) 
     found = result(SKIPPED, end=results.PANIC)
     pinned.compare(found, lists, whole=True)
     assert found.unpinned == []
-    with pytest.raises(UserError, match=r"6\.12 panicked: no list can be made of that"):
+    with pytest.raises(UserError, match=r"6\.12: panicked: no list can be made of that"):
         pinned.write(found, lists)
+
+
+@pytest.mark.parametrize("code", [2, 5, -11, None])
+def test_pytest_that_did_not_run_all_makes_no_list(code: int | None, lists: Path) -> None:
+    """The lists of the other kernels are made."""
+    broken, other = result(SKIPPED), result(PASSED, user="user")
+    broken.code = code
+    pinned.compare(broken, lists, whole=True)
+    assert broken.unpinned == []
+    before = (lists / "v6.12-root.txt").read_text()
+    with pytest.raises(UserError, match=f"6.12: pytest ended with {code}: no list can be made"):
+        pinned.write_all([broken, other], lists)
+    assert (lists / "v6.12-root.txt").read_text() == before
+    assert (lists / "v6.12-user.txt").read_text() == ""
 
 
 def test_missing_list_is_one_line(tmp_path: Path) -> None:

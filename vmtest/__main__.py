@@ -136,12 +136,19 @@ def exit_code(found: list[KernelResult]) -> int:
 
 @contextmanager
 def ending_by_exception() -> Iterator[None]:
-    """Let the signals that ask for an end pass through every ``finally``."""
+    """Let the signals that ask for an end pass through every ``finally``.
+
+    One that is ignored stays so: nohup(1) means it.
+    """
 
     def stop(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, stop)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:
@@ -184,26 +191,28 @@ def main(words: Sequence[str]) -> int:
     try:
         if options.write_pins and not options.pins:
             raise UserError("--write-pins needs --pins=DIR to write to")
+        if options.write_pins and words[split + 1 :]:
+            raise UserError("--write-pins needs a run of all tests: give pytest no arguments")
         if options.write_pins:
             checks.directory(options.pins, "lists")
         if options.table:
             checks.file(options.table)
         with ending_by_exception(), cache.room("what is made and kept"):
             found = _collect(options, words[split + 1 :])
-            for result in found if options.pins else ():
-                if options.write_pins:
-                    pinned.write(result, options.pins)
-                else:
+            if options.pins and not options.write_pins:
+                for result in found:
                     pinned.compare(result, options.pins, whole=not words[split + 1 :])
             if options.table:
                 options.table.write_text(table.markdown(found), encoding="utf-8")
+            sys.stdout.write(table.text(found))
+            if options.write_pins:
+                pinned.write_all(found, options.pins)
     except UserError as error:
         sys.stderr.write(f"vmtest: {error}\n")
         return USAGE_ERROR
     except KeyboardInterrupt:
         sys.stderr.write("vmtest: interrupted\n")
         return 130
-    sys.stdout.write(table.text(found))
     return exit_code(found)
 
 

@@ -44,7 +44,7 @@ def compare(result: KernelResult, directory: Path, *, whole: bool) -> None:
         pinned = pins.parse(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise _missing(file) from error
-    if result.end != FINISHED:  # which is said already
+    if not result.is_whole:  # which is said already
         return
     seen = None if whole else {pins.function(test.name) for test in result.tests}
     result.unpinned = pins.differences(pinned, skips(result), seen=seen)
@@ -52,7 +52,20 @@ def compare(result: KernelResult, directory: Path, *, whole: bool) -> None:
 
 def write(result: KernelResult, directory: Path) -> None:
     """Make the list of a result anew."""
-    if result.end != FINISHED:
-        raise UserError(f"{result.label} {result.end}: no list can be made of that")
+    if not result.is_whole:
+        how = f"pytest ended with {result.code}" if result.end == FINISHED else result.end
+        raise UserError(f"{result.label}: {how}: no list can be made of that")
     directory.mkdir(parents=True, exist_ok=True)
     _of(result, directory).write_text(pins.render(skips(result)), encoding="utf-8")
+
+
+def write_all(found: Iterable[KernelResult], directory: Path) -> None:
+    """Make those lists that can be made; raises at the end for the others."""
+    refused = []
+    for result in found:
+        try:
+            write(result, directory)
+        except UserError as error:
+            refused.append(str(error))
+    if refused:
+        raise UserError("; ".join(refused))
