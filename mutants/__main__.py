@@ -18,7 +18,7 @@ from mutants.page import Row
 from mutants.run import Run, campaign
 from mutants.schemata import Edit
 from mutants.verdicts import REFUSED, Plan, Store, Verdict
-from vmtest import cache, checks, machine
+from vmtest import cache, checks, machine, root
 from vmtest.__main__ import ending_by_exception
 from vmtest.errors import UserError
 from vmtest.guestrun import sweep
@@ -129,8 +129,8 @@ def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
     if options.page:
         date = time.strftime("%Y-%m-%d")
         command = f"tox -e mutants -- {source.origin} {' '.join(words[1:])}"
-        text = page.markdown(rows, version=source.version, date=date, command=command,
-                             coverage=shares, unbuilt=unbuilt)  # fmt: skip
+        text = page.markdown(rows, suite=root.suite_key(), version=source.version, date=date,
+                             command=command, coverage=shares, unbuilt=unbuilt)  # fmt: skip
         options.page.write_text(text, encoding="utf-8")
     return int(any(not row.verdict.is_killed for row in rows if not row.mutant.operator))
 

@@ -45,10 +45,14 @@ def c_files(programs: Path) -> dict[str, Path]:
     return {**files, "/bin/sleep": Path("/bin/sleep")}
 
 
-def step(plan: Plan, enough: int, *, everything: bool, quick: bool) -> dict[str, Any]:
-    """What a machine is to do about one mutant."""
+def step(
+    plan: Plan, enough: int, sound: Verdict | None, *, everything: bool, quick: bool
+) -> dict[str, Any]:
+    """What a machine is to do about one mutant; tests that fail without it have no part in it."""
     deadline = PATIENT if plan.patient else DEADLINE
     found = stages(plan.mutant, enough, everything=everything, deadline=deadline)
+    failing = [f"--deselect={name}" for name in (sound.failed if sound else ()) if "::" in name]
+    found = [[*failing, *arguments] for arguments in found]
     return {
         "mutant": plan.mutant.name,
         "number": plan.number,
@@ -175,7 +179,10 @@ class Campaign:
             while waiting or running:
                 while waiting and len(running) < jobs:
                     group = waiting.pop(0)
-                    said = [step(p, self.enough, everything=everything, quick=quick) for p in group]
+                    said = [
+                        step(p, self.enough, self.sound, everything=everything, quick=quick)
+                        for p in group
+                    ]
                     guest = self.boot(re.sub(r"\W+", "-", group[0].mutant.name), said)
                     running.append((Batch(group, over), guest))
                     guest.listen = running[-1][0].listen

@@ -102,9 +102,16 @@ def line(row: Row) -> str:
 
 
 def markdown(
-    rows: list[Row], *, version: str, date: str, command: str, coverage: str, unbuilt: list[str]
+    rows: list[Row],
+    *,
+    suite: str,
+    version: str,
+    date: str,
+    command: str,
+    coverage: str,
+    unbuilt: list[str],
 ) -> str:
-    """The page."""
+    """The page, which is of today's tests where a verdict is of this state of the `suite`."""
     chosen = [row for row in rows if not row.mutant.operator]
     automatic = [row for row in rows if row.mutant.operator]
     why = explanations()
@@ -116,7 +123,7 @@ def markdown(
         f"Linux {version}, {date}. Made by `{command}`; do not edit.\n",
         _INTRODUCTION,
         table_of(["", "this suite", "C suite"], killed),
-        _lacking(rows),
+        _lacking(rows, suite),
         coverage,
         "## Chosen mutants\n",
         _CHOSEN,
@@ -148,10 +155,12 @@ def _survivors(rows: list[Row], why: Mapping[str, str]) -> str:
     )  # fmt: skip
 
 
-def _lacking(rows: list[Row]) -> str:
-    """What is said where a run was not finished."""
-    left = sum(row.verdict.ours not in (KILLED, SURVIVED) for row in rows)
-    return f"{left} of these {len(rows)} have no verdict of this suite yet.\n" if left else ""
+def _lacking(rows: list[Row], suite: str) -> str:
+    """What is said where a run was not finished, or not of these tests alone."""
+    judged = [row.verdict for row in rows if row.verdict.ours in (KILLED, SURVIVED)]
+    left, older = len(rows) - len(judged), sum(verdict.suite != suite for verdict in judged)
+    text = f"{left} of these {len(rows)} have no verdict of this suite yet.\n" if left else ""
+    return text + (f"{older} verdicts are of earlier states of the tests.\n" if older else "")
 
 
 def summary(rows: list[Row]) -> str:

@@ -12,7 +12,7 @@ from mutants.campaign import Campaign
 from mutants.catalogue import Mutant
 from mutants.page import Row
 from mutants.verdicts import BROKEN, SOUND, Plan, Store, Verdict
-from vmtest import machine
+from vmtest import machine, root
 from vmtest.errors import UserError
 from vmtest.guestrun import Settings
 from vmtest.images import Kernel
@@ -51,6 +51,7 @@ class Run:
         self.campaign = campaign
         self.store = store
         self.options = options
+        self.suite = root.suite_key()
 
     def sound(self) -> None:
         """Run everything with no mutant: what fails then says nothing about any."""
@@ -92,6 +93,7 @@ class Run:
         def ended(plan: Plan, verdict: Verdict, _result: KernelResult) -> None:
             nonlocal done
             done += 1
+            verdict.suite = self.suite
             before = self._verdict(plan)
             if plan.only_c and before:
                 verdict = before.with_c_of(verdict)
@@ -127,7 +129,10 @@ class Run:
     def _is_done(self, verdict: Verdict) -> bool:
         if not verdict.ours:
             return False
-        return verdict.is_killed or verdict.everything or bool(self.options.quick)
+        if verdict.is_killed:
+            return True
+        # A test may have been added for it since.
+        return verdict.suite == self.suite and (verdict.everything or bool(self.options.quick))
 
     def _verdict(self, plan: Plan) -> Verdict | None:
         return self.store.get(plan.mutant.name, plan.edit)

@@ -34,6 +34,7 @@ class Verdict:
     c: str = ""
     c_failed: list[str] = field(default_factory=list)
     programs: list[dict[str, Any]] = field(default_factory=list)
+    suite: str = ""  # which state of the tests it is of
 
     def with_c_of(self, other: Verdict) -> Verdict:
         """This, and what the C suite said in another run of the same mutant."""
@@ -104,6 +105,8 @@ def judge(plan: Plan, result: KernelResult, sound: Verdict | None) -> Verdict:
     in_c = len(begun) > len(verdict.programs)
     if plan.only_c:
         verdict.ours = ""
+    elif result.end == results.LOST:
+        verdict.ours, verdict.why = BROKEN, result.tail[-1]
     elif fresh:
         verdict.ours = KILLED
     elif result.end == results.FINISHED or in_c:
@@ -115,7 +118,7 @@ def judge(plan: Plan, result: KernelResult, sound: Verdict | None) -> Verdict:
         verdict.ours, verdict.why = KILLED, f"the kernel {result.end}: {_last(result)}"
     else:
         verdict.ours = BROKEN
-    cut_short = in_c and result.end == results.FINISHED
+    cut_short = in_c and result.end in (results.FINISHED, results.LOST)
     if plan.c and plan.mutant.c and begun and not cut_short:
         verdict.c_failed = c_failures(verdict.programs, sound.programs if sound else [])
         if in_c:

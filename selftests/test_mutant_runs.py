@@ -14,6 +14,7 @@ from mutants.campaign import Campaign
 from mutants.run import Run
 from mutants.verdicts import KILLED, SOUND, SURVIVED, Plan, Store, Verdict
 from selftests.test_mutants import mutant
+from vmtest import root
 from vmtest.errors import UserError
 from vmtest.results import FINISHED, Case, KernelResult
 
@@ -116,7 +117,20 @@ def test_c_suite_that_was_left_out_is_run_later(store: Store) -> None:
     for _ in range(2):
         of(fake, store).all([plan()])
     assert asked(fake) == [[(False, False)], [(True, True)]]
-    assert store.get("m", "key") == Verdict("m", "key", ours=KILLED, c=SURVIVED)
+    kept = Verdict("m", "key", ours=KILLED, c=SURVIVED, suite=root.suite_key())
+    assert store.get("m", "key") == kept
+
+
+@pytest.mark.parametrize("ours", [KILLED, SURVIVED])
+def test_survivor_meets_tests_that_have_changed(
+    ours: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once: one may have been written for it. Who was noticed is not run again."""
+    fake = Fake(lambda plan: Verdict("m", plan.edit, ours=ours, everything=True))
+    for state in ("old", "new", "new"):
+        monkeypatch.setattr(root, "suite_key", lambda state=state: state)
+        of(fake, store, no_c=True).all([plan(c=False)])
+    assert len(fake.runs) == (2 if ours == SURVIVED else 1)
 
 
 def test_reruns_are_of_the_same_tests(store: Store) -> None:

@@ -56,10 +56,11 @@ GOOD, BAD = Case("tests/a/t.py::good", "passed"), Case("tests/a/t.py::bad", "fai
         (run(GOOD, code=-9), None, BROKEN),
         (run(GOOD, code=4), None, BROKEN),
         (run(GOOD, BAD, code=-9), None, KILLED),
+        (run(GOOD, BAD, end=results.LOST), None, BROKEN),
     ],
     ids=[
         "fails", "passes", "fails-when-sound", "panics", "hangs", "code 1", "pytest-dies",
-        "pytest-refuses", "fails-and-pytest-dies",
+        "pytest-refuses", "fails-and-pytest-dies", "qemu-dies",
     ],
 )  # fmt: skip
 def test_what_kills_a_mutant(result: KernelResult, sound: Verdict | None, ours: str) -> None:
@@ -113,10 +114,26 @@ def test_tests_about_a_mutant_come_first() -> None:
 def test_survivor_of_all_tests_is_done(everything: bool) -> None:
     """Whether they were run in two stages or in one."""
     plan = Plan(mutant(tests=("poll",)), 7, "key", c=False)
-    found = step(plan, 8, everything=everything, quick=False)["stages"]
+    found = step(plan, 8, None, everything=everything, quick=False)["stages"]
     more = [guest.stage(number, arguments) for number, arguments in enumerate(found, 1)]
     assert judge(plan, run(GOOD, code=0, more=more), None).everything
     assert judge(plan, run(GOOD, code=0, more=more[:1]), None).everything == everything
+
+
+def test_test_that_fails_on_the_sound_kernel_ends_no_stage() -> None:
+    """It says nothing of a mutant, and the stages after it are to be run."""
+    sound = Verdict("sound", "", failed=[BAD.name])
+    plan = Plan(mutant(tests=("poll",)), 7, "key", c=False)
+    for arguments in step(plan, 8, sound, everything=False, quick=False)["stages"]:
+        assert f"--deselect={BAD.name}" in arguments
+
+
+def test_page_tells_how_much_is_of_other_tests() -> None:
+    """Than those that stand beside it."""
+    rows = [Row(mutant(), Verdict("m", "k", ours=KILLED, suite=suite)) for suite in ("now", "old")]
+    text = page.markdown(rows, suite="now", version="7.3.4", date="d", command="c", coverage="",
+                         unbuilt=[])  # fmt: skip
+    assert "\n1 verdicts are of earlier states of the tests.\n" in text
 
 
 def test_table_says_who_noticed_and_who_did_not() -> None:
@@ -125,7 +142,9 @@ def test_table_says_who_noticed_and_who_did_not() -> None:
     died = Verdict("b", "k", ours=KILLED, end=results.PANIC, failed=[BAD.name])
     lived = Verdict("c", "k", ours=SURVIVED, end=results.FINISHED, everything=True)
     rows = [Row(mutant(name=verdict.name, c=("p",)), verdict) for verdict in (killed, died, lived)]
-    text = page.markdown(rows, version="7.3.4", date="d", command="c", coverage="", unbuilt=[])
+    text = page.markdown(
+        rows, suite="", version="7.3.4", date="d", command="c", coverage="", unbuilt=[]
+    )
     assert "| chosen mutants killed | 2 of 3 | 0 of 1 |" in text
     assert "| a | r | killed by t::bad | survived |" in text
     assert "| b | r | killed: the kernel panicked in t::bad | not run |" in text
@@ -140,7 +159,9 @@ def test_table_has_mechanical_mutants_that_survived_by_their_place() -> None:
         Row(mutant(name=ours, operator="drop", line=7), Verdict(ours, "k", ours=ours))
         for ours in (KILLED, SURVIVED)
     ]
-    text = page.markdown(rows, version="7.3.4", date="d", command="c", coverage="", unbuilt=[])
+    text = page.markdown(
+        rows, suite="", version="7.3.4", date="d", command="c", coverage="", unbuilt=[]
+    )
     assert "| mechanical mutants killed | 1 of 2 | not run |" in text
     place = f"{rows[0].mutant.file}:7"
     assert text.count(place) == 1
