@@ -1,6 +1,8 @@
 """Rules that hold in every interleaving: each is given the story of one observer of one round.
 
-It says what is wrong, None if nothing is.
+It says what is wrong, None if nothing is. An observer looks before the cause, and again when it is
+through: how a story ends is certain, and how it begins where the scene makes the task wait. A story
+is cut where it comes back to its beginning, which no rule with an end of its own allows.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from helpers.race_driver import Rule, Story
 from helpers.race_namespaces import ENTERED, ITS_NAMESPACE
 from helpers.race_observers import ITS_FILE, SENT, SLEPT_ON, THE_TASK, Hangup, Refusal, Told
 from helpers.uapi import PollEvent
+
+_REAPED = PollEvent.IN | PollEvent.HUP
 
 
 def is_answered(story: Story) -> str | None:
@@ -31,13 +35,16 @@ def numbers_are_its_own(story: Story) -> str | None:
 
 
 def goes_one_way(story: Story) -> str | None:
-    """Identity that is gone does not come back; exit information stays, and stays the same."""
+    """Identity that is gone does not come back; exit information comes, and stays the same."""
     answers = [seen for seen in story if isinstance(seen, Told)]
     for before, after in zip(answers, answers[1:]):
         if after.identity and not before.identity:
             return "identity came back"
         if before.exit is not None and after.exit != before.exit:
             return f"exit information went from {before.exit!r} to {after.exit!r}"
+    last = story[-1]
+    if not isinstance(last, Told) or last.identity or last.exit is None:
+        return f"{last!r} was seen in the end, exit information alone was due"
     return None
 
 
@@ -48,11 +55,13 @@ def is_alive(story: Story) -> str | None:
 
 
 def events_stay(story: Story) -> str | None:
-    """An event that was told once is told again by every later poll."""
+    """An event that was told once is told again by every later poll; in the end there are both."""
     events = [seen for seen in story if isinstance(seen, PollEvent)]
     for before, after in zip(events, events[1:]):
         if before & ~after:
             return f"{before & ~after!r} went away"
+    if story[-1] != _REAPED:
+        return f"{story[-1]!r} was seen in the end, {_REAPED!r} was due"
     return None
 
 
@@ -63,10 +72,12 @@ def is_silent(story: Story) -> str | None:
 
 
 def hangup_has_exit_information(story: Story) -> str | None:
-    """Behind HUP there is exit information, and nothing else."""
+    """Behind HUP, which comes in the end, there is exit information, and nothing else."""
     for seen in story:
         if isinstance(seen, Hangup) and not (isinstance(seen.then, Told) and seen.then.exit):
             return f"{seen!r}"
+    if not isinstance(story[-1], Hangup):
+        return f"{story[-1]!r} was seen in the end, {PollEvent.HUP!r} was due"
     return None
 
 
@@ -97,14 +108,7 @@ def enters_both_or(errors: tuple[int, ...]) -> Rule:
 
 def is_refused_in_the_end(seen: object, error: int) -> Rule:
     """What is `seen` while it is allowed is refused with `error` from then on, and at the end."""
-    in_order = _in_order(((seen,), (error,)))
-
-    def rule(story: Story) -> str | None:
-        if isinstance(story[-1], Refusal):
-            return in_order(story)
-        return f"{story[-1]!r} was seen though the process was privileged by then"
-
-    return rule
+    return _in_order(((seen,), (error,)))
 
 
 def lives_while_copied(error: int) -> Rule:
@@ -113,12 +117,16 @@ def lives_while_copied(error: int) -> Rule:
 
 
 def _in_order(stages: tuple[tuple[object, ...], ...]) -> Rule:
-    """What is seen is of these stages, none of which comes back; bare numbers are errnos."""
-    rank = {
-        Refusal(entry) if type(entry) is int else entry: number
-        for number, entries in enumerate(stages)
-        for entry in entries
-    }
+    """What is seen is of these stages, from the first to the last, and none of them comes back.
+
+    Bare numbers are errnos; a stage without entries is none.
+    """
+    named = [
+        tuple(Refusal(entry) if type(entry) is int else entry for entry in entries)
+        for entries in stages
+        if entries
+    ]
+    rank = {entry: number for number, entries in enumerate(named) for entry in entries}
 
     def rule(story: Story) -> str | None:
         reached = 0
@@ -128,6 +136,12 @@ def _in_order(stages: tuple[tuple[object, ...], ...]) -> Rule:
             if rank[seen] < reached:
                 return f"{seen!r} came back"
             reached = rank[seen]
+        for seen, when, due in (
+            (story[0], "at first", named[0]),
+            (story[-1], "in the end", named[-1]),
+        ):
+            if seen not in due:
+                return f"{seen!r} was seen {when}, {' or '.join(map(repr, due))} was due"
         return None
 
     return rule

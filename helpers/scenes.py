@@ -18,7 +18,7 @@ from typing import NamedTuple
 from helpers import agent, syscalls, syscalls_clone
 from helpers.race_board import spin
 from helpers.reaping import reap
-from helpers.uapi import CloneFlag, PidfdFlag, PollEvent
+from helpers.uapi import WALL, CloneFlag, PidfdFlag, PollEvent
 from helpers.victims import Stack, await_zombie, choose_next_pid
 
 _LONGEST_JITTER = 40_000  # nanoseconds
@@ -152,6 +152,10 @@ def fork(live: Callable[[], object]) -> int:
 
 
 def await_reaped(fd: int) -> None:
-    """Sleep until the task of a pidfd is reaped."""
+    """Sleep until the task of a pidfd, which the kernel reaps, is gone under all its numbers."""
     while not syscalls.poll({fd: 0}, -1)[fd] & PollEvent.HUP:
         pass
+    # __unhash_process() tells it before a process has lost its number as a group, by which
+    # pidfd_open(2) finds it before v6.16. It holds tasklist_lock, for which who looks for
+    # children waits.
+    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT | WALL)

@@ -11,9 +11,20 @@ import pytest
 
 from helpers import features, process, race_driver, race_rules, races, scenes, scenes_exec
 from helpers.gating import needs
+from helpers.info import Exited
 from helpers.race_board import Board, Subject
 from helpers.race_driver import Report, Seen, Story
-from helpers.race_observers import SENT, THE_TASK, Poll, Refusal, Told
+from helpers.race_namespaces import ENTERED, ITS_NAMESPACE
+from helpers.race_observers import (
+    ANOTHER_TASK,
+    ITS_FILE,
+    SENT,
+    THE_TASK,
+    Hangup,
+    Poll,
+    Refusal,
+    Told,
+)
 from helpers.races import Race
 from helpers.scenes import Stage
 from helpers.thread import ChildFailed
@@ -32,7 +43,7 @@ def made(*seen: Seen) -> Race:
 
 def test_a_finding_tells_the_story_how_often_and_how_to_repeat_it() -> None:
     """Of several the one that was seen first."""
-    race = made(Seen((NONE, IN), 80, 1), Seen((IN, NONE), 7, 9), Seen((HUP, NONE), 3, 5))
+    race = made(Seen((NONE, IN | HUP), 80, 1), Seen((IN, NONE), 7, 9), Seen((HUP, NONE), 3, 5))
     with pytest.raises(AssertionError) as found:
         race.assert_each(race_rules.events_stay)
     assert str(found.value).splitlines() == [
@@ -85,17 +96,21 @@ def test_a_story_is_cut_where_it_comes_back_to_its_beginning(
     assert sorted(tally.stories.elements()) == sorted(pieces)
 
 
+ENDED = Told(exit=Exited(3))
+
+
 @pytest.mark.parametrize(
     ("rule", "right", "wrong"),
     [
         (race_rules.is_answered, (Told(True),), (Told(True), Refusal(3))),
         (race_rules.tells_something, (Told(True),), (Told(),)),
         (race_rules.numbers_are_its_own, (Told(True),), (Told(True, None, ("pid",)),)),
+        (race_rules.goes_one_way, (Told(True), ENDED), (Told(True), ENDED, Told(True))),
         (race_rules.events_stay, (NONE, IN, IN | HUP), (NONE, IN | HUP, IN)),
+        (race_rules.hangup_has_exit_information, (NONE, Hangup(ENDED)), (NONE, Hangup(Told()))),
         (race_rules.is_silent, (NONE,), (NONE, IN)),
         (race_rules.opens_it_or((3,)), (THE_TASK, Refusal(3)), (Refusal(22),)),
         (race_rules.lives_while_copied(9), (NONE, Refusal(9)), (NONE, IN, Refusal(9))),
-        (race_rules.is_refused_in_the_end("seen", 13), ("seen", Refusal(13)), ("seen",)),
         (race_rules.is_sent_or((3,)), (SENT, Refusal(3)), (Refusal(3), SENT)),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -104,6 +119,49 @@ def test_rules_tell_right_from_wrong(rule: race_driver.Rule, right: Story, wrong
     """None where all is right, and words where it is not."""
     assert rule(right) is None
     assert rule(wrong)
+
+
+@pytest.mark.parametrize(
+    ("rule", "right"),
+    [
+        (race_rules.goes_one_way, (Told(True), Told(True, Exited(3)), ENDED)),
+        (race_rules.events_stay, (NONE, IN, IN | HUP)),
+        (race_rules.hangup_has_exit_information, (NONE, IN, Hangup(ENDED))),
+        (race_rules.gives_its_file_or((3, 1)), (ITS_FILE, Refusal(1))),
+        (race_rules.opens_it_or((3,)), (THE_TASK, Refusal(3))),
+        (race_rules.opens_it_or((3,), ANOTHER_TASK), (THE_TASK, Refusal(3), ANOTHER_TASK)),
+        (race_rules.is_sent_or((3,)), (SENT, Refusal(3))),
+        (race_rules.is_its_namespace_or((3,)), (ITS_NAMESPACE, Refusal(3))),
+        (race_rules.enters_both_or((3,)), (ENTERED, Refusal(3))),
+        (race_rules.is_refused_in_the_end("seen", 13), ("seen", Refusal(13))),
+        (race_rules.lives_while_copied(9), (NONE, Refusal(9))),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_story_without_its_end_is_wrong(rule: race_driver.Rule, right: Story) -> None:
+    """A kernel for which nothing ever ends keeps no rule about ends."""
+    assert rule(right) is None
+    for length in range(1, len(right)):
+        wrong = rule(right[:length])
+        assert wrong
+        assert wrong.startswith(f"{right[length - 1]!r} was seen in the end, ")
+
+
+@pytest.mark.parametrize(
+    ("rule", "right", "due"),
+    [
+        (race_rules.gives_its_file_or((3, 1)), (ITS_FILE, Refusal(1)), "its file"),
+        (race_rules.opens_it_or((3,), ANOTHER_TASK), (THE_TASK, ANOTHER_TASK), "the task"),
+        (race_rules.is_sent_or((3,)), (SENT, Refusal(3)), "sent"),
+        (race_rules.lives_while_copied(9), (NONE, Refusal(9)), "NONE"),
+    ],
+)
+def test_a_story_without_its_beginning_is_wrong(
+    rule: race_driver.Rule, right: Story, due: str
+) -> None:
+    """Nor does one that refuses the living."""
+    assert rule(right) is None
+    assert rule(right[1:]) == f"{right[1]!r} was seen at first, {due} was due"
 
 
 @pytest.mark.parametrize(
