@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 from enum import Enum
@@ -11,7 +12,7 @@ from helpers import agent, process, syscalls
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.syscalls_access import drop_capabilities
-from helpers.uapi import PR_SET_DUMPABLE, CloneFlag
+from helpers.uapi import PR_SET_DUMPABLE, PR_SET_PTRACER, PR_SET_PTRACER_ANY, CloneFlag
 from helpers.uapi_rights import CAP_SYS_NICE, CAP_SYS_PTRACE
 
 OTHER_USER = 65534
@@ -40,6 +41,18 @@ class Scene(NamedTuple):
 def set_dumpable(value: int) -> None:
     """``prctl(PR_SET_DUMPABLE)`` for the calling process."""
     syscalls.prctl(PR_SET_DUMPABLE, value)
+
+
+def admit_siblings() -> None:
+    """Let others than ancestors look into the calling process, where Yama restricts it to those.
+
+    That is kernel.yama.ptrace_scope=1. It outlasts an exec, and gives nobody a right by itself.
+    """
+    try:
+        syscalls.prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # there is no Yama
+            raise
 
 
 _IMPORTED_AHEAD = ("traceback", "helpers.getfd", "helpers.memory", "helpers.namespaces")

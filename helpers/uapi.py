@@ -262,6 +262,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
+PR_SET_PTRACER, PR_SET_PTRACER_ANY = 0x59616D61, -1
 
 SA_NOCLDWAIT = 0x10000 if MACHINE.startswith("mips") else 2
 """Ended children leave no zombie; ``include/uapi/asm-generic/signal-defs.h``."""
