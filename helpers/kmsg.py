@@ -1,7 +1,7 @@
 """Watches the kernel log while tests run: a report of the kernel fails the test it came with.
 
-``--watch-kernel-log`` marks the beginning of each test in the log, which a panic leaves as the
-last trace of the culprit, and reads what has come when the test is over.
+``--watch-kernel-log`` marks the beginning of each test in the log, where that may be written, which
+a panic leaves as the last trace of the culprit, and reads what has come when the test is over.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import errno
 import os
 import re
 from collections.abc import Generator, Iterable
+from typing import NamedTuple
 
 import pytest
 
@@ -36,42 +37,64 @@ def reports(lines: Iterable[str]) -> list[str]:
     return [line for line in lines if is_report(line)]
 
 
+class Record(NamedTuple):
+    """A message of the log, and whether the kernel wrote it: no program can tell its facility."""
+
+    text: str
+    of_kernel: bool
+
+
+def decode(record: bytes) -> Record:
+    """A record as /dev/kmsg gives it; continuation lines are left out."""
+    prefix, _, text = record.decode("utf-8", "replace").partition(";")
+    level_and_facility = int(prefix.partition(",")[0])
+    return Record(text.partition("\n")[0], level_and_facility >> 3 == 0)
+
+
+def read_record(fd: int) -> bytes:
+    """The next record; raises ``BlockingIOError`` where there is none yet."""
+    return os.read(fd, 8192)
+
+
 class KernelLog:
     """The kernel log, read on from where it was opened."""
 
     def __init__(self, path: str = "/dev/kmsg") -> None:
-        """Open the log at its end, for writing too where that is allowed."""
-        try:
-            self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            self._writable = True
-        except PermissionError:
-            self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            self._writable = False
+        """Open the log at its end."""
+        self._path = path
+        self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         os.lseek(self._fd, 0, os.SEEK_END)
 
     def mark(self, what: str, test: str) -> None:
         """Write into the log that a test begins or is over, at a level that consoles show."""
-        if self._writable:
+        try:
+            # Opened anew each time: the kernel takes ten lines in five seconds from an open file.
+            fd = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
+        except PermissionError:
+            return
+        try:
             # A record without an end of line stays open for more, and is not yet to be read.
-            os.write(self._fd, f"<5>{what}{test[:800]}\n".encode())
+            os.write(fd, f"<5>{what}{test[:800]}\n".encode())
+        finally:
+            os.close(fd)
 
-    def new(self) -> list[str]:
+    def new(self) -> list[Record]:
         """The messages since the last time; the reader may have missed some, and then says so."""
-        lines: list[str] = []
+        found: list[Record] = []
         while True:
             try:
-                record = os.read(self._fd, 8192)
+                record = read_record(self._fd)
             except BlockingIOError:
-                return lines
+                return found
             except OSError as error:
                 if error.errno != errno.EPIPE:
                     raise
-                lines.append("messages were lost: the log was written faster than it was read")
+                lost = "messages were lost: the log was written faster than it was read"
+                found.append(Record(lost, of_kernel=False))
                 continue
             if not record:
-                return lines
-            text = record.decode("utf-8", "replace").partition(";")[2]
-            lines.append(text.partition("\n")[0])
+                return found
+            found.append(decode(record))
 
     def close(self) -> None:
         """Let the log go."""
@@ -97,11 +120,11 @@ class Watch:
         try:
             yield
         finally:
-            lines = self._log.new()
+            records = self._log.new()
             self._log.mark(OVER, item.nodeid)
-            found = reports(lines)
+            found = reports(record.text for record in records if record.of_kernel)
             if found:
-                shown = "\n".join(lines[:60])
+                shown = "\n".join(record.text for record in records[:60])
                 pytest.fail(f"the kernel reported: {found[0]}\nkernel log:\n{shown}", pytrace=False)
 
     def pytest_unconfigure(self) -> None:
@@ -115,6 +138,7 @@ def register(config: pytest.Config) -> None:
         log = KernelLog()
     except OSError as error:
         raise pytest.UsageError(
-            f"--watch-kernel-log: /dev/kmsg: {error.strerror} (needs root, or CAP_SYSLOG)"
+            f"--watch-kernel-log: /dev/kmsg: {error.strerror} "
+            "(needs root or CAP_SYSLOG, and kernel.printk_devkmsg other than off)"
         ) from error
     config.pluginmanager.register(Watch(log), "pidfd-kernel-log")
