@@ -136,9 +136,7 @@ def pytest_configure(config: pytest.Config) -> None:
         agent.die_with_parent()  # a worker of xdist, or it would outlive a killed runner by 15 s
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is inherited as ignored: no zombies
     deadline.set_default(config.getoption("deadline"))
-    slowness = deadline.slowness()
-    if slowness > 1 and config.getoption("timeout") is None:  # or it is over before the deadline
-        config.option.timeout = float(config.getini("timeout") or 0) * slowness
+    config.option.timeout = _time_limit(config)
     observe.set_quiet_window(config.getoption("quiet_window") / 1000)
     crash_helper.set_own_machine(config.getoption("own_machine"))
     race_report.register(config)
@@ -150,6 +148,17 @@ def pytest_configure(config: pytest.Config) -> None:
         pins.register(config, config.getoption("pins"), write=config.getoption("write_pins"))
     elif config.getoption("write_pins"):
         raise pytest.UsageError("--write-pins needs --pins=DIR to write to")
+
+
+def _time_limit(config: pytest.Config) -> float:
+    """How long a test may last, in seconds; for ever if 0.
+
+    What is asked for stands, by pytest-timeout's order; else it is not over before the deadline.
+    """
+    for asked in (config.getoption("timeout"), os.environ.get("PYTEST_TIMEOUT")):
+        if asked is not None:
+            return float(asked)
+    return float(config.getini("timeout") or 0) * max(1, deadline.slowness())
 
 
 def pytest_report_header() -> list[str]:

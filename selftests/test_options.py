@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 import pytest
 
 import helpers.deadline
 from helpers import observe
-from selftests.runner import Project
+from selftests.runner import ROOT, Project
 
 MIXED = """
 @pytest.mark.parametrize("n", range(6))
@@ -123,6 +124,45 @@ def test_time_limit_of_a_test_grows_with_the_deadline(
     for workers in ([], ["-n", "1"]):
         run = made.run("--deadline=40", "-o", "timeout=120", *wanted, *workers)
         assert run.counts == {"passed": 1}, run.out
+
+
+@pytest.mark.parametrize("folder", ["races", "model"])
+@pytest.mark.parametrize(
+    ("asked", "variable", "usual"),
+    [
+        ([], "", 120),
+        (["--deadline=40"], "", 240),
+        (["--timeout=0"], "", None),
+        (["--timeout=0"], "7", None),
+        ([], "7", 7),
+        (["--deadline=40"], "7", 7),
+        (["--deadline=40"], "0", None),
+        (["--timeout=5"], "7", 5),
+    ],
+)
+def test_long_tests_may_last_longer_than_others(
+    asked: list[str],
+    variable: str,
+    usual: float | None,
+    folder: str,
+    project: Callable[[str], Project],
+) -> None:
+    """Whoever set the limit, by option or environment; where there is none they have none."""
+    made = project(
+        f"""
+        @pytest.fixture
+        def assert_as_specified(): pass
+
+        def test_one(request, assert_as_specified):
+            usual, mark = {usual}, request.node.get_closest_marker("timeout")
+            assert mark is None if usual is None else usual < mark.args[0] <= usual + 2
+        """
+    )
+    shutil.copy(ROOT / "tests" / folder / "conftest.py", made.path / "tests")
+    if variable:
+        made.settings["PYTEST_TIMEOUT"] = variable
+    run = made.run("--race-time=1", "--model-steps=20", *asked)
+    assert run.counts == {"passed": 1}, run.out
 
 
 def test_values_arrive(project: Callable[[str], Project]) -> None:

@@ -56,6 +56,6 @@ def extent(config: pytest.Config) -> Extent:
 
 def allow_time(item: pytest.Item) -> None:
     """Let a long search last longer than other tests may."""
-    steps = item.config.getoption("model_steps")
-    if steps is not None:
-        item.add_marker(pytest.mark.timeout((120 + steps / _SLOWEST) * deadline.slowness()))
+    steps, usual = item.config.getoption("model_steps"), item.config.getoption("timeout")
+    if steps is not None and usual:
+        item.add_marker(pytest.mark.timeout(usual + steps / _SLOWEST * deadline.slowness()))

@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let a long race have the time that it needs."""
     here = Path(__file__).parent
     for item in items:
-        usual = float(item.config.getoption("timeout") or item.config.getini("timeout") or 0)
+        usual = item.config.getoption("timeout")  # 0 for none: see `_time_limit` of conftest.py
         if usual and here in item.path.parents:
             item.add_marker(pytest.mark.timeout(usual + races.seconds()))
 
