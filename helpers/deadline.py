@@ -1,8 +1,10 @@
 """Waits that end by the clock if nothing else ends them.
 
 A deadline bounds a failure: no passing test may come near it. Its length scales with
-``--deadline`` for slow machines. Elsewhere the clock only paces what needs no event: races
-(`helpers.race_board`, `helpers.scenes_exec`), and the quiet window of `helpers.observe`.
+``--deadline`` for slow machines. Half of it decides for `helpers.race_observers` that a sleeper was
+not woken, and for `helpers.race_autokill` that a child was not killed. Elsewhere the clock paces
+(`helpers.observe`, `helpers.race_board`, `helpers.scenes_exec`) or ends what could go on for ever
+(`helpers.race_driver`, `helpers.model.machine`).
 """
 
 from __future__ import annotations

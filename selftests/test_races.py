@@ -9,20 +9,33 @@ from functools import partial
 
 import pytest
 
-from helpers import features, process, race_driver, race_rules, races, scenes, scenes_exec
+from helpers import (
+    features,
+    process,
+    race_driver,
+    race_observers,
+    race_rules,
+    races,
+    scenes,
+    scenes_exec,
+    syscalls,
+)
+from helpers.deadline import Deadline
 from helpers.gating import needs
 from helpers.info import Exited
 from helpers.race_board import Board, Subject
-from helpers.race_driver import Report, Seen, Story
+from helpers.race_driver import Family, Report, Seen, Story
 from helpers.race_namespaces import ENTERED, ITS_NAMESPACE
 from helpers.race_observers import (
     ANOTHER_TASK,
     ITS_FILE,
     SENT,
+    SLEPT_ON,
     THE_TASK,
     Hangup,
     Poll,
     Refusal,
+    Sleeper,
     Told,
 )
 from helpers.races import Race
@@ -162,6 +175,31 @@ def test_a_story_without_its_beginning_is_wrong(
     """Nor does one that refuses the living."""
     assert rule(right) is None
     assert rule(right[1:]) == f"{right[1]!r} was seen at first, {due} was due"
+
+
+@pytest.mark.parametrize(("through", "due"), [(0, (IN,)), (1, (SLEPT_ON, NONE))])
+def test_a_sleeper_is_judged_once_the_cause_is_through(
+    through: int, due: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that is busy for longer than it may sleep has lost no wake-up."""
+    read, write = os.pipe()
+    poll = syscalls.poll
+
+    def poll_late(fds: dict[int, int], timeout_ms: int) -> dict[int, int]:
+        found = poll(fds, timeout_ms)
+        os.write(write, b".")  # what the driver brings about at last
+        return found
+
+    monkeypatch.setattr(syscalls, "poll", poll_late)
+    monkeypatch.setattr(race_observers, "Deadline", partial(Deadline, 0.02))
+    caused = memoryview(bytearray(8)).cast("q")
+    caused[0] = through
+    try:
+        sleeper = Sleeper(Family(1, 1, read))
+        assert sleeper.watch(Subject(1, 1, read), bool, caused) == due
+    finally:
+        os.close(read)
+        os.close(write)
 
 
 @pytest.mark.parametrize(
