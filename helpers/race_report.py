@@ -11,7 +11,7 @@ class Figures:
     """Lists what every race saw, those of passed and of expected failures as well."""
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print them, in the order in which the races ended."""
+        """Print them, by name."""
         reports = [
             report
             for found in terminalreporter.stats.values()
