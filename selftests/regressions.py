@@ -38,7 +38,6 @@ class Bug(NamedTuple):
     why: str = ""
 
 
-RACE = "a race: tests/races provokes it"
 BUGS = (
     Bug(
         "lsof and SELinux policies met a regular file in place of an anonymous inode",
@@ -179,12 +178,11 @@ BUGS = (
     Bug(
         "a namespace was looked up after an exec had changed the rights that were checked",
         (Fix("", "CVE-2026-89766", "v6.12.112"),),
-        RACE,
+        "only a program that enters other namespaces at the very moment of its exec shows it",
     ),
     Bug(
         "PIDFD_GET_INFO that meets a reap, or an exec in a subthread, had nothing to tell",
         (Fix("", "pidfs: don't let PIDFD_GET_INFO miss a reaped task", "v7.3.4"),),
-        RACE,
     ),
     Bug(
         "a thread's pidfd opened by its handle spoke to the whole process",

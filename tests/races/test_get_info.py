@@ -37,7 +37,7 @@ Racing = Callable[..., Race]
 def test_asking_for_exit_information_never_fails(race: Racing, scene: Scene, asking: type) -> None:
     """Who asks for exit information is answered at every moment, alive, zombie or reaped.
 
-    Beyond the C suite.
+    "pidfs: don't let PIDFD_GET_INFO miss a reaped task", v7.3.4. Beyond the C suite.
     """
     race(scene, asking).assert_each(race_rules.is_answered)
 
@@ -48,7 +48,7 @@ def test_an_answer_has_identity_or_exit_information(
 ) -> None:
     """While a task is being reaped an answer may have both, and never neither.
 
-    Beyond the C suite.
+    "pidfs: don't let PIDFD_GET_INFO miss a reaped task", v7.3.4. Beyond the C suite.
     """
     race(scene, asking).assert_each(race_rules.tells_something)
 
@@ -79,7 +79,7 @@ def test_numbers_of_a_task_being_reaped_are_its_own(
 def test_a_process_whose_subthreads_exec_is_always_there(race: Racing, scene: Scene) -> None:
     """However often the leader's struct pid goes over to a subthread, no call fails.
 
-    Beyond the C suite.
+    "pidfs: don't let PIDFD_GET_INFO miss a reaped task", v7.3.4. Beyond the C suite.
     """
     race(scene, of_process).assert_each(race_rules.is_answered)
 
@@ -88,7 +88,7 @@ def test_a_process_whose_subthreads_exec_is_always_there(race: Racing, scene: Sc
 def test_a_process_whose_subthreads_exec_keeps_its_numbers(race: Racing, scene: Scene) -> None:
     """The pid is that of the struct pid, whichever thread has just taken it over.
 
-    Beyond the C suite.
+    "pidfs: don't let PIDFD_GET_INFO miss a reaped task", v7.3.4. Beyond the C suite.
     """
     race(scene, of_process).assert_each(race_rules.numbers_are_its_own)
 
