@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ def listed(**changes: str | None) -> str:
     """One entry; each change is a value as TOML has it, or None for none."""
     lines = [f"{key} = {value}" for key, value in {**ENTRY, **changes}.items() if value]
     return "\n".join(["[[issue]]", *lines, ""])
+
+
+def collected(patterns: Iterable[str]) -> list[str]:
+    """The node ids of the real tests in the files of these names."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    files = sorted(str(path) for pattern in patterns for path in ROOT.glob(pattern))
+    found = Run.of([*command, *files], cwd=ROOT)
+    assert found.code == 0, found.out + found.err
+    return [line for line in found.out.splitlines() if "::" in line]
 
 
 def run(project: Make, *entries: str, options: tuple[str, ...] = ()) -> Run:
@@ -171,5 +181,9 @@ def test_the_real_list_is_sound() -> None:
     issues = known.load(ROOT / "known_issues.toml")
     assert issues
     assert known.unmatched(issues, ROOT) == []
+    # Parameters are known only to who collects the tests.
+    named = [issue for issue in issues if "[" in issue.test]
+    nodeids = collected({issue.test.partition("::")[0] for issue in named})
+    assert [it.test for it in named if not any(map(it.concerns, nodeids))] == []
     with pytest.raises(BrokenFile, match=r"only \[\[issue\]\] entries belong there"):
         known.load(ROOT / "pyproject.toml")
