@@ -120,7 +120,7 @@ BUGS = (
         (Fix("0b2d71a7c826", "pidfs: Fix memory leak in pidfd_info()", "v6.17"),),
     ),
     Bug(
-        "every call by a self sentinel kept the caller's number",
+        "pidfd_send_signal(2) by a self sentinel kept the caller's number",
         (Fix("a2c1f82618b0", "signal: Fix memory leak for PIDFD_SELF* sentinels", "v6.17"),),
     ),
     Bug(
