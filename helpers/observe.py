@@ -60,8 +60,8 @@ class Watcher:
         self._thread.start()
         _watchers.append(self)
         wait_until(self._settled, f"{self} to fall asleep", state=self._where)
-        if self._notification is None:  # else its waking is told when it is asked for
-            journal.record(self, "is asleep")
+        if self._thread.is_alive() and self._notification is None:
+            journal.record(self, "is asleep")  # else its waking is told when it is asked for
 
     def _run(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -107,6 +107,7 @@ class Watcher:
         wait_until(self._settled, f"{self} to settle", state=self._where)
         if quiet:
             self._thread.join(_quiet_seconds)
+        self._assert_not_back()
         if self._notification is not None:
             journal.record(self, f"woke: {self._notification.events}", self._notification.at)
         woken = self._notification and self._notification.events
@@ -119,11 +120,18 @@ class Watcher:
         """Fail unless the kernel wakes the watcher, with exactly `events`."""
         __tracebackhide__ = True
         self._thread.join(Deadline().length)
+        self._assert_not_back()
         found = self._notification
         journal.record(self, f"woke: {found.events}" if found else "sleeps on", found and found.at)
         assert found is not None, self._never_woken(events)
         assert found.events == events, f"{self} was woken with {found.events}, {events} was due"
         return found
+
+    def _assert_not_back(self) -> None:
+        """Fail if the call, which has no timeout, has returned with nothing to tell."""
+        __tracebackhide__ = True
+        back = not self._thread.is_alive() and self._notification is None
+        assert not back, f"{self} came back from its call without an event"
 
     def _never_woken(self, events: PollEvent) -> str:
         """The same poll, asked anew, tells a wake-up that was lost from an event that is none."""

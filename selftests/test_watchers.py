@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features, journal, observe, procfs
+from helpers import features, journal, observe, procfs, syscalls
 from helpers.deadline import DeadlineExpired, wait_until
 from helpers.gating import needs
 from helpers.journal import Entry
@@ -96,6 +96,23 @@ def test_wrong_events_fail(how: How, child: ThreadGroup, watch: Watch) -> None:
     child.kill()
     with pytest.raises(AssertionError, match=r"was woken with IN, IN\|HUP was due$"):
         watcher.assert_notified(PollEvent.IN | PollEvent.HUP)
+
+
+@needs(features.PIDFD_OPEN)
+@every_call
+def test_return_without_an_event_is_neither_silence_nor_a_notification(
+    how: How, child: ThreadGroup, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call without a timeout that comes back empty has told nothing, and sleeps no more."""
+    monkeypatch.setattr(syscalls, "poll", lambda wanted, _: dict.fromkeys(wanted, 0))
+    monkeypatch.setattr(syscalls, "epoll_wait", lambda *_: {})
+    watcher = watch(child.pidfd(), how)
+    text = rf"^watcher of .* \({how.value}\) came back from its call without an event$"
+    with pytest.raises(AssertionError, match=text):
+        watcher.assert_silent("nothing happened")
+    with pytest.raises(AssertionError, match=text):
+        watcher.assert_notified(PollEvent.IN)
+    assert not [entry for entry in journal.entries() if "asleep" in entry.event]
 
 
 @needs(features.PIDFD_OPEN)
