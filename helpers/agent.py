@@ -52,7 +52,7 @@ class Answer(NamedTuple):
 
     at: int
     value: object = None
-    error: BaseException | None = None
+    error: OSError | None = None
     trace: str = ""
 
 

@@ -13,7 +13,7 @@ from helpers import agent, journal, procfs, reaping
 from helpers.deadline import Deadline, DeadlineExpired, wait_until
 from helpers.info import Outcome, decode_waitid, signal_name
 from helpers.pidfd import Pidfd
-from helpers.thread import ChildFailed, Thread
+from helpers.thread import ChildFailed, Order, Thread, unless_refused
 from helpers.uapi import P_PID, WALL, CloneFlag, PidfdFlag
 from helpers.wire import Channel
 from helpers.zygote import Zygote
@@ -102,9 +102,13 @@ class ThreadGroup:
         journal.record("test", f"kill({self.role}, {signal_name(number)})")
         os.kill(self.pid, number)
 
-    def await_end(self) -> None:
-        """Wait until the whole group has ended: nothing is left of it but a zombie leader."""
-        wait_until(self._has_ended, f"the end of {self!r}", state=self._state)
+    def await_end(self, by: Order | None = None) -> None:
+        """Wait until the whole group has ended: nothing is left of it but a zombie leader.
+
+        It ends `by` an order of which an error is raised.
+        """
+        ended = unless_refused(by, self._has_ended)
+        wait_until(ended, f"the end of {self!r}", state=self._state)
         if not self._told_end:
             self._told_end = True
             journal.record(self, "has ended")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from helpers import agent, journal, procfs, syscalls
@@ -47,6 +48,16 @@ class Order:
         except DeadlineExpired:
             journal.record(thread, f"{what}: no answer yet")
             raise
+        return self._taken(answer)
+
+    def check(self) -> None:
+        """Raise what the child has failed with by now, of an order that is not to come back."""
+        if self.done():
+            with suppress(Hangup):
+                self._taken(self._thread.channel.receive())
+
+    def _taken(self, answer: agent.Answer) -> Any:
+        thread, what = self._thread, self._what
         if answer.error is not None:
             journal.record(thread, f"{what} = {errno_name(answer.error.errno)}", answer.at)
             if answer.error.filename is None:  # it ends the text of the error
@@ -58,6 +69,17 @@ class Order:
             thread, what if answer.value is None else f"{what} = {answer.value!r}", answer.at
         )
         return answer.value
+
+
+def unless_refused(order: Order | None, ended: Callable[[], bool]) -> Callable[[], bool]:
+    """The question whether a task has `ended`; raises what the order to end it fails with."""
+
+    def asked() -> bool:
+        if order is not None:
+            order.check()
+        return ended()
+
+    return asked
 
 
 class Thread:
@@ -128,27 +150,33 @@ class Thread:
 
     def exit(self, status: int = 0) -> None:
         """End this thread alone; returns when it is a zombie, or gone."""
-        self.begin(syscalls.exit_thread, status)
+        order = self.begin(syscalls.exit_thread, status)
         journal.record(self, f"exit({status})")
-        self.await_end()
+        self.await_end(order)
 
     def exit_group(self, status: int = 0) -> None:
         """End the whole group by ``exit_group(2)``; returns when it is a zombie, or gone."""
-        self.begin(os._exit, status)
+        order = self.begin(os._exit, status)
         journal.record(self, f"exit_group({status})")
-        self.group.await_end()
+        self.group.await_end(order)
 
-    def await_end(self) -> None:
-        """Wait until the thread is a zombie, or gone; the kernel gives no event for that."""
+    def await_end(self, by: Order | None = None) -> None:
+        """Wait until the thread is a zombie, or gone; the kernel gives no event for that.
+
+        It ends `by` an order of which an error is raised.
+        """
         pid, tid = self.group.pid, self.tid
         wait_until(
-            # A task that shows as X is being released, and its number still leads to it.
-            lambda: procfs.task_state(pid, tid) in (None, "Z"),
+            unless_refused(by, self._has_ended),
             f"the end of {self!r}",
             state=lambda: procfs.told_state(pid, tid),
         )
         state = procfs.task_state(pid, tid)
         journal.record(self, "is a zombie" if state == "Z" else "is gone")
+
+    def _has_ended(self) -> bool:
+        # A task that shows as X is being released, and its number still leads to it.
+        return procfs.task_state(self.group.pid, self.tid) in (None, "Z")
 
     def pidfd(self, flags: PidfdFlag = PidfdFlag.NONE) -> Pidfd:
         """A pidfd for this thread, or with the leader for the whole process, as `flags` say."""

@@ -62,7 +62,7 @@ def test_group_signal_is_taken_by_a_thread_that_does_not_block_it(child: ThreadG
     """
     subthread = child.spawn_thread("subthread")
     subthread.call(signals.block, SIGTERM)
-    subthread.begin(pidfd_send_signal, Sentinel.GROUP.number, SIGTERM)
+    child.await_end(subthread.begin(pidfd_send_signal, Sentinel.GROUP.number, SIGTERM))
     assert child.reap() == Killed(SIGTERM)
 
 
@@ -73,7 +73,7 @@ def test_fatal_signal_ends_the_whole_group(
 
     Beyond the C suite.
     """
-    caller.begin(pidfd_send_signal, sentinel.number, SIGTERM)
+    group.await_end(caller.begin(pidfd_send_signal, sentinel.number, SIGTERM))
     assert group.reap() == Killed(SIGTERM)
 
 
@@ -108,7 +108,7 @@ def test_last_signal_is_taken(group: ThreadGroup, sentinel: Sentinel) -> None:
 
     Beyond the C suite.
     """
-    group.leader.begin(pidfd_send_signal, sentinel.number, signal.NSIG - 1)
+    group.await_end(group.leader.begin(pidfd_send_signal, sentinel.number, signal.NSIG - 1))
     assert group.reap() == Killed(signal.NSIG - 1)
 
 
