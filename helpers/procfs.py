@@ -49,6 +49,14 @@ def status(pid: int | str, tid: int | str | None = None) -> dict[str, str]:
         return {key: value.strip() for key, _, value in pairs}
 
 
+def is_traced(pid: int, tid: int) -> bool:
+    """Whether somebody traces a task; nobody does once it is gone."""
+    try:
+        return status(pid, tid)["TracerPid"] != "0"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def ids(pid: int, tid: int | None = None) -> tuple[Ids, Ids]:
     """User and group ids of a process, or of one task: real, effective, saved, filesystem."""
     fields = status(pid, tid)

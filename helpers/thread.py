@@ -175,8 +175,16 @@ class Thread:
         journal.record(self, "is a zombie" if state == "Z" else "is gone")
 
     def _has_ended(self) -> bool:
-        # A task that shows as X is being released, and its number still leads to it.
-        return procfs.task_state(self.group.pid, self.tid) in (None, "Z")
+        """Whether it is gone, or stays a zombie.
+
+        A subthread that nobody traces shows as Z, and then as X, while it is being released, and
+        its number still leads to it.
+        """
+        pid, tid = self.group.pid, self.tid
+        state = procfs.task_state(pid, tid)
+        if state == "Z":
+            return tid == pid or procfs.is_traced(pid, tid)
+        return state is None
 
     def pidfd(self, flags: PidfdFlag = PidfdFlag.NONE) -> Pidfd:
         """A pidfd for this thread, or with the leader for the whole process, as `flags` say."""

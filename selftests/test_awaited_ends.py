@@ -6,8 +6,21 @@ import os
 
 import pytest
 
-from helpers import syscalls
+from helpers import procfs, syscalls
+from helpers.deadline import DeadlineExpired
 from helpers.process import ThreadGroup
+
+
+def test_zombie_that_nobody_traces_is_awaited_until_it_is_gone(
+    child: ThreadGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A subthread shows as Z for a moment before it is released; a leader may stay one."""
+    thread = child.spawn_thread()
+    monkeypatch.setattr(procfs, "task_state", lambda *_: "Z")
+    monkeypatch.setattr("helpers.deadline._seconds", 0.02)
+    with pytest.raises(DeadlineExpired, match="for the end of <Thread subthread 1, .* a zombie$"):
+        thread.await_end()
+    child.leader.await_end()
 
 
 @pytest.mark.parametrize("everyone", [False, True], ids=["exit", "exit_group"])
