@@ -186,6 +186,15 @@ def _probe_own_advice() -> Verdict:
     return judge(error, "process_madvise(MADV_DONTNEED) of oneself", (errno.EINVAL, errno.ENOSYS))
 
 
+def _probe_advice_check() -> Verdict:
+    call = "process_madvise(-1) of no memory"
+    with Pidfd.open(os.getpid()) as pidfd:
+        error = errno_of(lambda: syscalls.process_madvise_ranges(pidfd.fileno(), [], -1))
+    if not error:
+        return Absent(f"{call} is done")
+    return Present() if error == errno.EINVAL else judge(error, call, (errno.ENOSYS,))
+
+
 KERNEL_THREAD = 2
 """``kthreadd``, the parent of all kernel threads, where the first pid namespace is ours."""
 
@@ -217,6 +226,14 @@ OWN_ADVICE = Feature(
     "every advice by a pidfd of oneself",
     Version(6, 13),
     _probe_own_advice,
+    ("ADVISE_SYSCALLS",),
+    rule=True,
+)
+# Between v6.13 and v7.2 nobody looks at advice for oneself that is about nothing.
+ADVICE_CHECK = Feature(
+    "the check of advice on no memory",
+    Version(7, 2),
+    _probe_advice_check,
     ("ADVISE_SYSCALLS",),
     rule=True,
 )

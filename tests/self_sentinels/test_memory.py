@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import mmap
 
-from helpers import features, memory
+import pytest
+
+from helpers import features, features_process, memory
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
 from helpers.sentinels import Sentinel
-from helpers.syscalls import process_mrelease
+from helpers.syscalls import process_madvise_ranges, process_mrelease
 from helpers.thread import Thread
 from helpers.uapi import FD_PIDFS_ROOT
 
@@ -17,6 +20,11 @@ pytestmark = needs(features.SELF_SENTINELS)
 
 advises = needs(features.PROCESS_MADVISE)
 releases = needs(features.PROCESS_MRELEASE)
+on_no_memory = pytest.mark.parametrize(
+    "ranges", [pytest.param([], id="no range"), pytest.param([(0, 0)], id="an empty range")]
+)
+
+UNKNOWN_ADVICE = -1
 
 
 @advises
@@ -71,10 +79,39 @@ def test_advice_by_sentinel_takes_no_flags(caller: Thread, sentinel: Sentinel) -
 def test_unknown_advice_by_sentinel_is_invalid(caller: Thread, sentinel: Sentinel) -> None:
     """Advice that does not exist is refused with EINVAL, to one's own memory too.
 
-    Port of process_madvise.invalid_advice_zero_length (mm/process_madv.c), on real memory.
+    Beyond the C suite, which gives such advice on no memory alone.
     """
     with refused(errno.EINVAL):
-        caller.call(memory.drop_first_page, sentinel.number, 0, -1)
+        caller.call(memory.drop_first_page, sentinel.number, 0, UNKNOWN_ADVICE)
+
+
+@needs(features_process.ADVICE_CHECK)
+@advises
+@on_no_memory
+def test_unknown_advice_on_no_memory_is_invalid(
+    caller: Thread, sentinel: Sentinel, ranges: list[tuple[int, int]]
+) -> None:
+    """Advice that does not exist is refused with EINVAL before it matters what it is about.
+
+    0b20c36c118d ("mm/madvise: reject invalid process_madvise() advice for zero-length vectors"),
+    v7.2. Port of process_madvise.invalid_advice_zero_length (mm/process_madv.c).
+    """
+    with refused(errno.EINVAL):
+        caller.call(process_madvise_ranges, sentinel.number, ranges, UNKNOWN_ADVICE)
+
+
+@advises
+@on_no_memory
+def test_advice_on_no_memory_is_done(
+    caller: Thread, sentinel: Sentinel, ranges: list[tuple[int, int]]
+) -> None:
+    """Advice that exists is carried out where there is nothing to advise: no byte, and no error.
+
+    Port of process_madvise.invalid_advice_zero_length (mm/process_madv.c), which has one of the
+    two ways to name nothing.
+    """
+    advised = caller.call(process_madvise_ranges, sentinel.number, ranges, mmap.MADV_DONTNEED)
+    assert advised == 0
 
 
 @releases

@@ -147,3 +147,23 @@ def ranges_behind_one_that_is_refused_are_advised(
 ) -> int:
     """Ranges are advised in turn, until one is refused."""
     return sum(length for _, length in ranges)
+
+
+@breaks("process_madvise_ranges")
+def advice_on_no_memory_unchecked(
+    real: Real, pidfd: int, ranges: list[tuple[int, int]], advice: int
+) -> int:
+    """Advice is checked before it matters what it is about."""
+    return int(real(pidfd, ranges, advice)) if _name_memory(ranges) else 0
+
+
+@breaks("process_madvise_ranges")
+def advice_on_no_memory_refused(
+    real: Real, pidfd: int, ranges: list[tuple[int, int]], advice: int
+) -> int:
+    """Advice on nothing is done."""
+    return int(real(pidfd, ranges, advice)) if _name_memory(ranges) else boundary.fail(EINVAL)
+
+
+def _name_memory(ranges: list[tuple[int, int]]) -> bool:
+    return any(length for _, length in ranges)
