@@ -27,7 +27,10 @@ Call = Callable[[int], object]
 
 
 class Sentinel(Enum):
-    """The two sentinels, by their names in ``include/uapi/linux/fcntl.h``; v6.15."""
+    """The two sentinels, by their names in the kernel's headers; v6.15.
+
+    In ``include/uapi/linux/pidfd.h`` at first, in ``include/uapi/linux/fcntl.h`` since v6.17.
+    """
 
     THREAD = "PIDFD_SELF_THREAD"
     GROUP = "PIDFD_SELF_THREAD_GROUP"

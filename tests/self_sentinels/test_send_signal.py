@@ -27,8 +27,8 @@ def test_thread_sentinel_is_the_calling_thread_and_no_other(
 ) -> None:
     """A signal by PIDFD_SELF_THREAD is queued for the caller alone.
 
-    Port of test_pidfd_send_signal_simple_success (pidfd_test.c), which sees only that the
-    handler ran in a thread of a program without another that could have run it.
+    Port of test_pidfd_send_signal_simple_success (pidfd_test.c), which sees the handler run in
+    the caller, as it does for a signal to the group: complete_signal() prefers that thread.
     """
     caller.call(pidfd_send_signal, Sentinel.THREAD.number, SIGUSR1)
     assert pending(group) == {caller.role: {"SIGUSR1"}}
