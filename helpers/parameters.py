@@ -28,6 +28,11 @@ BOTH_SCOPES = [
 OF_PIDFS = pytest.mark.parametrize("scope", BOTH_SCOPES)
 """The same where there is pidfs, which is not older than PIDFD_THREAD."""
 
+LEADER_GONE = pytest.mark.parametrize(
+    "leader_gone", [False, True], ids=["leader alive", "leader gone"]
+)
+"""What has become of the leader before the end or the exec of its group."""
+
 
 def obstacles(*of_dumpability: pytest.MarkDecorator) -> pytest.MarkDecorator:
     """What keeps one process from looking into another, with marks for the first."""

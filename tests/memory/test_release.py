@@ -23,6 +23,7 @@ from helpers import (
 from helpers.expect import answer, refused
 from helpers.gating import needs
 from helpers.observe import Watcher
+from helpers.parameters import LEADER_GONE
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.targets import NotAPidfd
@@ -71,7 +72,7 @@ def test_process_that_lives_on_in_a_subthread_keeps_its_memory(child: ThreadGrou
     assert thread.call(memory.is_as_written)
 
 
-@pytest.mark.parametrize("leader_gone", [False, True], ids=["leader alive", "leader gone"])
+@LEADER_GONE
 def test_killed_process_is_released_until_nothing_is_left(
     child: ThreadGroup, leader_gone: bool
 ) -> None:

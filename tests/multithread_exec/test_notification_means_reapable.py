@@ -13,6 +13,7 @@ from helpers.deadline import Deadline
 from helpers.gating import needs
 from helpers.info import Exited, Killed, Outcome, decode_waitid
 from helpers.observe import Watcher
+from helpers.parameters import LEADER_GONE
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.thread import Thread
@@ -152,7 +153,7 @@ def test_signal_tells_the_parent_the_outcome_that_waitid_tells(
     assert grandchild.reap() == outcome
 
 
-@pytest.mark.parametrize("leader_gone", [False, True], ids=["leader alive", "leader gone"])
+@LEADER_GONE
 def test_first_waitid_after_a_notification_finds_the_child(
     child: ThreadGroup, scope: PidfdFlag, leader_gone: bool
 ) -> None:

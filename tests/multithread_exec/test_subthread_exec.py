@@ -9,16 +9,13 @@ import pytest
 from helpers import features, features_process
 from helpers.gating import needs
 from helpers.observe import How, Watcher
+from helpers.parameters import LEADER_GONE
 from helpers.pidfd import Pidfd
 from helpers.poller import Collector, Poller
 from helpers.polling import Polled, epoll_on, poll_on
 from helpers.process import ThreadGroup
 from helpers.uapi import PidfdFlag, PollEvent
 from helpers.wire import Channel
-
-with_leader = pytest.mark.parametrize(
-    "leader_gone", [False, True], ids=["leader alive", "leader gone"]
-)
 
 
 def _exec_in_subthread(child: ThreadGroup, leader_gone: bool) -> None:
@@ -28,7 +25,7 @@ def _exec_in_subthread(child: ThreadGroup, leader_gone: bool) -> None:
     subthread.exec()
 
 
-@with_leader
+@LEADER_GONE
 def test_leader_pidfd_stays_silent_when_a_subthread_execs(
     child: ThreadGroup,
     watch: Callable[..., Watcher],
@@ -51,7 +48,7 @@ def test_leader_pidfd_stays_silent_when_a_subthread_execs(
     watcher.assert_notified(PollEvent.IN)
 
 
-@with_leader
+@LEADER_GONE
 @needs(features.DELAYED_LEADER)
 def test_notification_of_an_exec_does_not_come_late(
     child: ThreadGroup, watch: Callable[..., Watcher], leader_gone: bool
@@ -68,7 +65,7 @@ def test_notification_of_an_exec_does_not_come_late(
     watcher.assert_notified(PollEvent.IN)
 
 
-@with_leader
+@LEADER_GONE
 @pytest.mark.parametrize("polling", [poll_on, epoll_on], ids=["poll", "epoll"])
 def test_polls_during_an_exec_in_a_subthread_tell_nothing(
     child: ThreadGroup,

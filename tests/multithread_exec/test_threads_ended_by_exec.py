@@ -10,6 +10,7 @@ from helpers import features
 from helpers.gating import needs
 from helpers.info import Exited
 from helpers.observe import How, Watcher
+from helpers.parameters import LEADER_GONE
 from helpers.process import ThreadGroup
 from helpers.uapi import InfoMask, PidfdFlag, PollEvent
 
@@ -17,12 +18,8 @@ pytestmark = needs(features.PIDFD_THREAD)
 
 GONE = PollEvent.IN | PollEvent.HUP
 
-with_leader = pytest.mark.parametrize(
-    "leader_gone", [False, True], ids=["leader alive", "leader gone"]
-)
 
-
-@with_leader
+@LEADER_GONE
 def test_pidfd_of_the_thread_that_execs_hangs_up(
     child: ThreadGroup, watch: Callable[..., Watcher], how: How, leader_gone: bool
 ) -> None:
