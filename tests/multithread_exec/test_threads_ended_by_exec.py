@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import features
+from helpers import features, records
 from helpers.gating import needs
 from helpers.info import Exited
 from helpers.observe import How, Watcher
@@ -53,7 +53,7 @@ def test_pidfd_of_the_thread_that_execs_tells_how_the_old_leader_exited(
     if status is not None:
         child.leader.exit(status)
     subthread.exec()
-    assert pidfd.info(InfoMask.EXIT).exit == Exited(status or 0)
+    assert pidfd.info(InfoMask.EXIT) == records.of_reaped(Exited(status or 0))
 
 
 @pytest.mark.parametrize("by_leader", [False, True], ids=["by a subthread", "by the leader"])
@@ -84,4 +84,4 @@ def test_bystanders_of_an_exec_tell_a_clean_exit(child: ThreadGroup, by_leader: 
     execs = child.leader if by_leader else child.spawn_thread()
     pidfd = child.spawn_thread("bystander").pidfd(PidfdFlag.THREAD)
     execs.exec()
-    assert pidfd.info(InfoMask.EXIT).exit == Exited(0)
+    assert pidfd.info(InfoMask.EXIT) == records.of_reaped(Exited(0))

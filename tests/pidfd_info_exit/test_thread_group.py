@@ -156,21 +156,6 @@ def test_leader_that_lives_is_told_by_the_exit_of_its_subthread(
     assert pidfd.info(InfoMask.EXIT) == records.of_reaped(Exited(7))
 
 
-def test_executing_subthread_leaves_its_id_with_the_exit_of_the_old_leader(
-    child: ThreadGroup, watch: Callable[..., Watcher]
-) -> None:
-    """A subthread that execs becomes the leader; its own old pidfd tells the old leader's exit.
-
-    Port of pidfd_info.thread_group_exec (pidfd_info_test.c), where that is 0.
-    """
-    thread = child.spawn_thread()
-    pidfd = thread.pidfd(PidfdFlag.THREAD)
-    child.leader.exit(3)
-    thread.exec()
-    watch(pidfd, events=PollEvent.NONE).assert_notified(PollEvent.HUP)
-    assert pidfd.info(InfoMask.EXIT) == records.of_reaped(Exited(3))
-
-
 def test_leader_that_was_replaced_is_alive(child: ThreadGroup, scope: PidfdFlag) -> None:
     """After the exec of a subthread the dead leader's pidfds tell the new leader, as alive.
 
