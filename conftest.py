@@ -155,9 +155,14 @@ def _time_limit(config: pytest.Config) -> float:
 
     What is asked for stands, by pytest-timeout's order; else it is not over before the deadline.
     """
-    for asked in (config.getoption("timeout"), os.environ.get("PYTEST_TIMEOUT")):
-        if asked is not None:
+    asked = config.getoption("timeout")
+    if asked is None:
+        asked = os.environ.get("PYTEST_TIMEOUT")
+    if asked is not None:
+        try:
             return float(asked)
+        except ValueError:
+            raise pytest.UsageError(f"PYTEST_TIMEOUT: {asked!r} is no number of seconds") from None
     return float(config.getini("timeout") or 0) * max(1, deadline.slowness())
 
 

@@ -165,6 +165,17 @@ def test_long_tests_may_last_longer_than_others(
     assert run.counts == {"passed": 1}, run.out
 
 
+def test_limit_in_the_environment_that_is_no_number_is_one_line(
+    project: Callable[[str], Project],
+) -> None:
+    """As of an option."""
+    made = project("def test_one(): pass")
+    made.settings["PYTEST_TIMEOUT"] = "soon"
+    told = made.run()
+    assert told.code == pytest.ExitCode.USAGE_ERROR
+    assert told.err.strip() == "ERROR: PYTEST_TIMEOUT: 'soon' is no number of seconds"
+
+
 def test_values_arrive(project: Callable[[str], Project]) -> None:
     """Also the largest."""
     made = project(
