@@ -177,7 +177,12 @@ def zygote() -> Zygote:
     if _zygote is not None and _zygote.is_lost:
         stop_zygote()
     if _zygote is None:
-        _zygote = Zygote()
+        # What pytest-timeout or Ctrl-C raises in between would leave a process that nobody knows.
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGALRM, signal.SIGINT))
+        try:
+            _zygote = Zygote()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
     return _zygote
 
 

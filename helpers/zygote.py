@@ -9,11 +9,12 @@ test before still runs, which takes the cost of the fork off the path.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from helpers import agent
-from helpers.deadline import Deadline
+from helpers.deadline import Deadline, DeadlineExpired
 from helpers.uapi import CloneFlag
 from helpers.wire import Channel, Hangup
 
@@ -116,14 +117,12 @@ class Zygote:
     def drop_ahead(self) -> None:
         """End the children made ahead: once the zygote is changed, they are not like it."""
         try:
-            self._settle()
+            if not self.is_lost:  # else whose answer is whose is not known
+                self._settle()
         finally:
             ended, self._ahead = self._ahead, []
             for newborn in ended:
-                newborn.channel.close()
-            for newborn in ended:
-                if newborn.pid:
-                    os.waitpid(newborn.pid, 0)
+                _end(newborn)
 
     def stop(self) -> None:
         """End the zygote and the waiting children, and reap all."""
@@ -138,6 +137,7 @@ class Zygote:
     def _order(self, flags: CloneFlag) -> Newborn:
         """Order a child and do not wait for it; its pid is 0 until the answer is collected."""
         ours, theirs = Channel.pair("child")
+        ours.ask_for_sender()
         try:
             self._channel.send((agent.fork, (theirs, flags | CloneFlag.PARENT, 0)))
             # Its first order: who answers has asked to die with us, and may be stopped by a test.
@@ -168,20 +168,16 @@ class Zygote:
         """Wait for the answer, if it was not taken in, in the order of the orders."""
         if ordered.pid:
             return ordered
+        deadline, pid = Deadline(), 0
         try:
-            return Newborn(self._newborn_pid(ordered.channel), ordered.channel)
-        except BaseException:
-            ordered.channel.close()
+            pid = self._receive(deadline, "the zygote to make a child")
+            ordered.channel.receive_within(deadline, "a new child to run")
+        except BaseException as error:  # also what pytest-timeout and Ctrl-C raise
+            _end(Newborn(pid, ordered.channel))
+            if pid and isinstance(error, Hangup):
+                raise ZygoteDied(f"a new child ended at once:\n{self.new_errors()}") from error
             raise
-
-    def _newborn_pid(self, channel: Channel) -> int:
-        deadline = Deadline()
-        pid: int = self._receive(deadline, "the zygote to make a child")
-        try:
-            channel.receive_within(deadline, "a new child to run")
-        except Hangup as error:
-            raise ZygoteDied(f"a new child ended at once:\n{self.new_errors()}") from error
-        return pid
+        return Newborn(pid, ordered.channel)
 
     def _settle(self) -> None:
         """Take the answers to earlier orders in, before another is given."""
@@ -195,3 +191,18 @@ class Zygote:
     def _died(self) -> ZygoteDied:
         self.is_lost = True
         return ZygoteDied(f"the zygote ended ({self._process.wait()}):\n{self.new_errors()}")
+
+
+def _end(newborn: Newborn) -> None:
+    """End a child that is given to nobody, and reap it."""
+    pid, channel = newborn
+    if not pid:  # The zygote is gone, or has made none: the child answers, or the channel hangs up.
+        try:
+            channel.receive_within(Deadline(), "a new child to run")
+            pid = channel.sender_pid
+        except (Hangup, DeadlineExpired):
+            pass
+    channel.close()
+    if pid:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
