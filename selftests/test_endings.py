@@ -173,7 +173,7 @@ def test_killed_zygote_ends_its_children_and_fails_in_words(
         def test_next(child):
             assert child.leader.call(os.getpid) == child.pid
         """
-    ).run("--deadline=2")
+    ).run()
     assert "the zygote ended (-9)" in run.out
     assert run.counts == {"failed": 1, "passed": 1}
 
@@ -184,7 +184,7 @@ def test_test_that_is_ended_while_the_zygote_works_takes_no_answer_along(
     """The answer that comes later would be taken for that to a later order."""
     run = project(
         """
-        @pytest.mark.timeout(0.5)
+        @pytest.mark.timeout(0.5, func_only=True)
         def test_slow(): process.zygote().call(time.sleep, 2)
 
         def test_next(child):
@@ -201,7 +201,8 @@ def test_zygote_that_does_not_answer_in_time_fails_one_test(
     """Its answer, when it comes, would be taken for that to a later order: it is replaced."""
     run = project(
         """
-        def test_slow(spawn):
+        def test_slow(spawn, monkeypatch):
+            monkeypatch.setattr(deadline, "_seconds", 1)  # not for the zygote that comes next
             os.kill(process.zygote()._process.pid, signal.SIGSTOP)
             for _ in range(9):  # more than are made ahead
                 spawn()
@@ -209,7 +210,7 @@ def test_zygote_that_does_not_answer_in_time_fails_one_test(
         def test_next(child):
             assert child.leader.call(os.getpid) == child.pid
         """
-    ).run("--deadline=1")
+    ).run()
     assert run.counts == {"failed": 1, "passed": 1}
     assert "in vain for the zygote to make a child" in run.out
 

@@ -12,6 +12,10 @@ from helpers.invariants import Snapshot
 from selftests.runner import Project, Run
 
 LEAVERS = """
+from helpers import invariants
+
+# How long a leftover has to go is a part of it.
+invariants.Deadline = lambda: deadline.Deadline(2)
 def test_descriptor():
     os.dup(0)
 
@@ -26,7 +30,7 @@ def test_zombie():
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 def test_thread():
-    threading.Thread(target=time.sleep, args=(0.5,), daemon=True).start()
+    threading.Thread(target=go.wait, daemon=True).start()
 
 def test_ignored_signal():
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
@@ -45,6 +49,7 @@ def test_failing_and_leaving():
     assert 1 == 2
 
 def test_after_the_thread_has_gone():
+    go.set()
     deadline.wait_until(lambda: threading.active_count() == 1, "the thread to end")
 
 def test_clean(child, watch, spawn):
@@ -60,6 +65,7 @@ def test_clean_again(child):
     signal.signal(signal.SIGUSR2, print)
 
 spare = os.dup(0)
+go = threading.Event()
 """
 
 LEFT = {
@@ -78,10 +84,10 @@ LEFT = {
 
 @pytest.fixture(scope="module")
 def leavers(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One run of all of `LEAVERS`, with a short deadline, a part of which a leftover has to go."""
+    """One run of all of `LEAVERS`."""
     project = Project(tmp_path_factory.mktemp("leavers"))
     project.write(LEAVERS)
-    return project.run("--deadline=2")
+    return project.run()
 
 
 @pytest.mark.parametrize("test", LEFT)
@@ -107,7 +113,7 @@ def test_mount():
 
 def test_mount_is_told(project: Callable[[str], Project]) -> None:
     """In a mount namespace of its own, for the sake of this machine."""
-    run = project(MOUNTER).run_in("own-mounts", options=["--deadline=2"])
+    run = project(MOUNTER).run_in("own-mounts")
     assert "left over in mounts: " in run.outcome("test_mount", "ERROR")
     assert "/mnt" in run.outcome("test_mount", "ERROR")
 
