@@ -38,8 +38,13 @@ RACES = (
     "test_sleepers.py::test_all_who_sleep_are_woken[reaped by its parent-for HUP]",
 )
 
-# Read-only by nature, changed by everybody's processes, or with an effect when they are read.
-_NOT_READ = {"net", "random", "ns_last_pid", "stat_refresh", "drop_caches", "compact_memory"}
+# Read-only by nature, changed by everybody's processes or by the kernel itself, or with an effect
+# when they are read.
+_NOT_READ = {
+    "net", "random", "ns_last_pid", "stat_refresh", "drop_caches", "compact_memory",
+    "perf_event_max_sample_rate",  # lowered where interrupts take long
+    "hung_task_warnings", "hung_task_detect_count",  # of any process
+}  # fmt: skip
 
 
 def sysctls() -> dict[str, bytes]:
