@@ -45,9 +45,11 @@ FAULTS = [
 at times only, needs a core dump, tasks of several users or other askers."""
 
 MOST_STEPS = 6
-PATIENCE = 300  # seconds, on a machine that does much else
+PATIENCE = 300  # seconds for a run, on a machine that does much else
 NAME = "test_every_pidfd_answers_as_specified_whatever_tasks_do"
 QUIET = ("-q", "-p", "no:cacheprovider")
+
+pytestmark = pytest.mark.timeout(3 * PATIENCE + 60)  # a test has three runs at most
 
 
 def run_pytest(*words: str) -> Run:
