@@ -7,6 +7,7 @@ import socket
 
 from helpers import crash_helper, crashes
 from helpers.features import Absent, Feature, Forbidden, Present, Verdict, errno_of, judge
+from helpers.features_info import COREDUMP, about
 from helpers.kernel import Version
 from helpers.sockets import UnixSocket
 
@@ -70,6 +71,6 @@ DUMP_SOCKET = Feature(
 DUMP_HELPER = Feature(
     "core dumps to a helper that is given a pidfd",
     Version(6, 16),
-    _probe_helper,
+    about(COREDUMP, _probe_helper),
     _DUMP_OPTIONS,
 )

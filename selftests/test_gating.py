@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from helpers import features, gating, kernel
+from helpers import features, features_info, gating, kernel
 from helpers.deadline import DeadlineExpired
 from helpers.expect import moved, refused
 from helpers.features import Absent, Broken, Feature, Forbidden, Present, Verdict
@@ -141,6 +141,24 @@ def test_an_errno_that_no_probe_knows_is_a_finding() -> None:
     text = "call() gives EIO, where success was due, ENOSYS if the kernel lacks it"
     assert found == Broken(text)
     assert decide(feature(), found, version=Version(6, 14)).fail == f"teleporting: {text}"
+
+
+@pytest.mark.parametrize(
+    ("subject", "found", "due"),
+    [
+        (PRESENT, PRESENT, "Present"),
+        (ABSENT, PRESENT, "Unasked"),
+        (ABSENT, ABSENT, "Absent"),
+        (PRESENT, ABSENT, "Absent"),
+    ],
+)
+def test_presence_means_nothing_where_its_subject_is_missing(
+    subject: Verdict, found: Verdict, due: str
+) -> None:
+    """A kernel without a call checks none of its arguments: no test is gated by that."""
+    ask = features_info.about(feature(verdict=subject), lambda: found)
+    assert type(ask()).__name__ == due
+    assert decide(feature(), ask(), version=Version(6, 14)) == (RUN if found == PRESENT else OLD)
 
 
 def test_a_probe_that_waits_in_vain_is_asked_once() -> None:

@@ -83,6 +83,7 @@ def test_page_has_a_row_a_test_and_every_reason() -> None:
         ("absent", "6.15.0", "no **!**"),
         ("present", "6.14.0", "yes **!**"),
         ("forbidden", "6.14.0", "forbidden"),
+        ("unasked", "6.14.0", "-"),
     ],
 )
 def test_features_are_held_against_the_version(found: str, release: str, cell: str) -> None:

@@ -16,6 +16,10 @@ _LEGEND = (
     f"{SIGNS[PASSED]} passed, {SIGNS[SKIPPED]} skipped, {SIGNS[KNOWN]} known kernel bug, "
     f"{SIGNS[FAILED]} failed. A number counts the scenarios of a test.\n"
 )
+_SAID_BY_PROBES = (
+    "Found by the suite's probes; **!** where that is not what the version should have, "
+    "- where what it is about is missing.\n"
+)
 
 
 def order(label: str) -> tuple[int, ...]:
@@ -109,7 +113,7 @@ def markdown(found: list[KernelResult]) -> str:
         "## Subjects\n",
         _grid(found, "subject", {s: _names(found, s) for s in _subjects(found)}),
         "## Features\n",
-        "Found by the suite's probes; **!** where that is not what the version should have.\n",
+        _SAID_BY_PROBES,
         _features(found),
         "## Tests\n",
     ]
@@ -162,6 +166,8 @@ def _features(found: list[KernelResult]) -> str:
 
 def feature_cell(found: str, since: str, release: str) -> str:
     """What a probe found, marked where the version leads to expect otherwise."""
+    if found == "unasked":
+        return "-"
     if found not in ("present", "absent"):
         return found
     version, first = parse_release(release), parse_release(since.lstrip("v"))
