@@ -106,7 +106,7 @@ def where(needed: Feature, probe: Callable[[], Verdict]) -> Callable[[], Verdict
     return ask
 
 
-_INSIDE = ("syscall", "_check", "_fail", "_collect", "_newborn_pid", "child")
+_INSIDE = ("syscall", "_check", "_fail", "_collect", "_receive", "child")
 
 
 def _refused_call(error: OSError) -> str:

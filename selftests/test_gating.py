@@ -13,6 +13,8 @@ from helpers.expect import moved, refused
 from helpers.features import Absent, Broken, Feature, Forbidden, Present, Verdict
 from helpers.gating import RUN, Decision, decide
 from helpers.kernel import Version
+from helpers.process import spawn
+from helpers.uapi import CloneFlag
 
 PRESENT = Present()
 
@@ -159,6 +161,17 @@ def test_presence_means_nothing_where_its_subject_is_missing(
     ask = features_info.about(feature(verdict=subject), lambda: found)
     assert type(ask()).__name__ == due
     assert decide(feature(), ask(), version=Version(6, 14)) == (RUN if found == PRESENT else OLD)
+
+
+def test_child_that_is_refused_on_the_way_is_told_as_a_call() -> None:
+    """Not as that part of the zygote in which the answer came."""
+
+    def probe() -> Verdict:
+        spawn(CloneFlag.NEWUSER | CloneFlag.FS)
+        return PRESENT
+
+    unmade = Feature("x", Version(6, 15), probe)
+    assert features.verdict(unmade) == Broken("spawn gives EINVAL, where success was due")
 
 
 def test_a_probe_that_waits_in_vain_is_asked_once() -> None:
