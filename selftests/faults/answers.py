@@ -56,7 +56,8 @@ def edit_events(edit: EditEvents) -> None:
 
     def again(wait: Callable[[int], dict[int, int]], fds: set[int], timeout: int) -> dict[int, int]:
         left = timeout
-        while True:
+        at_once = told({**dict.fromkeys(fds, 0), **wait(0)})
+        while not any(at_once.values()):
             found = wait(_SLICE_MS if left < 0 else min(_SLICE_MS, left))
             answer = told({**dict.fromkeys(fds, 0), **found})
             if any(answer.values()) or 0 <= left <= _SLICE_MS:
@@ -64,6 +65,7 @@ def edit_events(edit: EditEvents) -> None:
             if any(found.values()):  # what is not to be seen must not keep us awake
                 select.poll().poll(_SLICE_MS)
             left -= _SLICE_MS
+        return at_once
 
     def poll(real: Real, fds: dict[int, int], timeout_ms: int) -> dict[int, int]:
         asked = {fd: events | PollEvent.HUP for fd, events in fds.items()}

@@ -105,7 +105,7 @@ def only_one_sleeper_is_woken() -> None:
 @edits_events
 def hangup_before_the_reap(fd: int, events: int) -> int:
     """EPOLLHUP comes with the reap, not before."""
-    return events | (HUP if events & IN or state(fd) == "Z" else 0)
+    return events | (IN | HUP if events & IN or state(fd) == "Z" else 0)
 
 
 @fault()
