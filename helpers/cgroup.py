@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import sys
 from typing import TypeVar
 
-from helpers import cgroupfs, journal, process
+from helpers import cgroupfs, filesystem, journal, kernel, process
 from helpers.process import ThreadGroup
+from helpers.uapi import MACHINE
+from helpers.uapi_files import HandleFlag
 
 _Self = TypeVar("_Self", bound="Cgroup")
 
@@ -24,8 +27,8 @@ class Cgroup:
 
     @property
     def id(self) -> int:
-        """Its id: the inode number of its directory, which has all 64 bits where `ino_t` has."""
-        return os.stat(self.path).st_ino
+        """Its id, as long as it is not removed; see `id_of`."""
+        return id_of(self.path)
 
     def take_in(self, group: ThreadGroup) -> None:
         """Move a process, all of its threads, into this cgroup."""
@@ -49,6 +52,21 @@ def make() -> Cgroup:
     path = f"{directory_of_own()}/pidfd-test-{os.getpid()}-{next(_serial)}"
     process.zygote().call(cgroupfs.create, path)
     return Cgroup(path)
+
+
+def id_of(path: str) -> int:
+    """The id of the cgroup whose directory is `path`; raises ``OSError`` where it is not told.
+
+    It is what the directory's file handle holds, and its inode number where that has 64 bits:
+    ``ino_t`` of the kernel has 32 on 32-bit machines and on s390x (``kernfs_create_root``).
+    """
+    try:
+        handle = filesystem.handle_of(-1, HandleFlag.NONE, path)
+    except OSError:  # without CONFIG_FHANDLE, or filtered
+        if not kernel.is_64bit() or MACHINE == "s390x":
+            raise
+        return os.stat(path).st_ino
+    return int.from_bytes(handle.data, sys.byteorder)
 
 
 def directory_of_own() -> str:

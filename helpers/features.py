@@ -200,8 +200,12 @@ def _probe_cgroup() -> Verdict:
     try:
         with cgroup.make() as made:
             made.take_in(child)
+            untold = errno_of(lambda: made.id)
     except OSError as error:  # not mounted, read-only, no delegation: nobody's fault in the kernel
         return Forbidden(f"none can be made and entered: {error.strerror}")
+    if untold:
+        call = f"name_to_handle_at gives {errno_name(untold)}"
+        return Forbidden(f"{call}, and an inode number of 32 bits is but half of its id")
     return Present()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from helpers import filesystem, process
+from helpers import filesystem, kernel, process
 from helpers.features import Absent, Feature, Forbidden, Present, Verdict, errno_of, judge, where
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
@@ -32,7 +32,7 @@ def _probe_generation() -> Verdict:
 
 
 def _probe_inodes() -> Verdict:
-    if IS_64BIT or os.uname().machine.endswith("64"):
+    if kernel.is_64bit():
         return Present()
     return Forbidden("a 32-bit kernel keeps half of the number in the generation")
 

@@ -8,6 +8,8 @@ import re
 from functools import cache
 from typing import NamedTuple
 
+from helpers.uapi import IS_64BIT
+
 
 class Version(NamedTuple):
     """A mainline version; compared as numbers."""
@@ -54,6 +56,11 @@ def config() -> dict[str, str] | None:
         with open(f"/boot/config-{os.uname().release}", encoding="utf-8") as file:
             return parse_config(file.read())
     return None
+
+
+def is_64bit() -> bool:
+    """Whether the kernel has 64 bits, as it may where this interpreter has 32."""
+    return IS_64BIT or os.uname().machine.endswith("64")
 
 
 @cache

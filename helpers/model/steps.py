@@ -279,8 +279,8 @@ def _compare(found: object, due: object, what: str) -> None:
 def _own_cgroup() -> int | None:
     """The id of our cgroup by its directory, or else as the kernel tells it of ourselves."""
     try:
-        return cgroup.Cgroup(cgroup.directory_of_own()).id
-    except FileNotFoundError:
+        return cgroup.id_of(cgroup.directory_of_own())
+    except OSError:
         with RealPidfd.open(os.getpid()) as pidfd:
             return pidfd.info().cgroupid
 

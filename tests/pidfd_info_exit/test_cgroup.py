@@ -30,7 +30,7 @@ def test_cgroup_is_told_by_its_id(child: ThreadGroup, other: Cgroup) -> None:
     Beyond the C suite.
     """
     pidfd = child.pidfd()
-    assert pidfd.info().cgroupid == cgroup.Cgroup(cgroup.directory_of_own()).id
+    assert pidfd.info().cgroupid == cgroup.id_of(cgroup.directory_of_own())
     other.take_in(child)
     assert pidfd.info() == records.of_task(child.leader, cgroupid=other.id)
 

@@ -126,7 +126,7 @@ def wrong_cgroup(answer: PidfdInfoStruct, asked: InfoMask) -> None:
 @edits_info
 def cgroup_of_the_caller(answer: PidfdInfoStruct, asked: InfoMask) -> None:
     """The cgroup is the task's own."""
-    answer.cgroupid = cgroup.Cgroup(cgroup.directory_of_own()).id
+    answer.cgroupid = cgroup.id_of(cgroup.directory_of_own())
 
 
 @edits_info
