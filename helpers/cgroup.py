@@ -71,15 +71,15 @@ def id_of(path: str) -> int:
 
 def directory_of_own() -> str:
     """The directory of the cgroup that we are in; raises ``FileNotFoundError`` if none is seen."""
-    with open("/proc/self/cgroup", encoding="utf-8") as file:
-        found = re.search(r"^0::(/.*)$", file.read(), re.MULTILINE)
+    with open("/proc/self/cgroup", "rb") as file:
+        found = re.search(r"^0::(/.*)$", os.fsdecode(file.read()), re.MULTILINE)
     if not found:
         raise FileNotFoundError("the kernel has no cgroup v2")
     own = found[1]
-    with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        for line in file:
-            mount, _, source = line.partition(" - ")
-            root, point = mount.split()[3:5]
+    with open("/proc/self/mountinfo", "rb") as file:
+        for line in file:  # names in it may have any bytes but blanks and line feeds
+            mount, _, source = os.fsdecode(line).partition(" - ")
+            root, point = mount.split(" ")[3:5]
             if source.startswith("cgroup2 ") and os.path.commonpath((root, own)) == root:
                 inside = os.path.relpath(own, root)
                 return os.path.normpath(os.path.join(point, inside))

@@ -219,7 +219,7 @@ def _enter(kinds: CloneFlag) -> None:
 def _mount(
     source: str, target: str, kind: str | None, flags: int = 0, data: str | None = None
 ) -> None:
-    words = [None if word is None else word.encode() for word in (source, target, kind, data)]
+    words = [None if word is None else os.fsencode(word) for word in (source, target, kind, data)]
     _libc(ctypes.CDLL(None, use_errno=True).mount)(*words[:3], ctypes.c_ulong(flags), words[3])
 
 

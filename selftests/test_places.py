@@ -156,6 +156,15 @@ def test_low_soft_limit_of_files_is_raised(project: Callable[[str], Project]) ->
     assert_good(project(GOOD).run(wrapper=["sh", "-c", 'ulimit -Sn 100 && exec "$@"', "sh"]))
 
 
+def test_mount_point_whose_name_is_no_text(project: Callable[[str], Project]) -> None:
+    """The directory of our cgroup is looked up in the list of mounts."""
+    made = project("@needs(features.CGROUP)\ndef test_cgroup(): pass")
+    odd = made.path / os.fsdecode(b"\r\xe9")
+    odd.mkdir()
+    run = made.run_in("read-only", str(odd))
+    assert run.counts in ({"passed": 1}, {"skipped": 1}), run.out
+
+
 @pytest.mark.parametrize("value", ["1", "2"])
 def test_memory_files_that_may_not_be_executed(
     value: str, project: Callable[[str], Project]
