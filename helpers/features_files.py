@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from functools import partial
 
 from helpers import filesystem, kernel, process
 from helpers.features import Absent, Feature, Forbidden, Present, Verdict, errno_of, judge, where
@@ -23,6 +24,16 @@ def _probe_pidfs() -> Verdict:
     if magic == PID_FS_MAGIC:
         return Present()
     return Absent(f"statfs of a pidfd tells of file system {magic:#x}")
+
+
+def _probe_owners() -> Verdict:
+    file = os.memfd_create("probe")
+    owners = (SAME_OWNER, OTHER_OWNER)
+    errors = [errno_of(partial(os.fchown, file, *numbers)) for numbers in owners]
+    os.close(file)
+    if errno.EINVAL in errors:  # told before the file is asked
+        return Forbidden("our user namespace lacks one of users 0 and 1 and groups 0 and 5")
+    return Present()
 
 
 def _probe_generation() -> Verdict:
@@ -104,6 +115,9 @@ def _probe_bind() -> Verdict:
     return judge(error, "open_tree(OPEN_TREE_CLONE) of a pidfd", (errno.EINVAL, errno.ENOSYS))
 
 
+SAME_OWNER, OTHER_OWNER = (0, 0), (1, 5)
+"""User and group of every pidfd's file, and others."""
+OWNERS = Feature("owners of files by these numbers", Version(2, 6), _probe_owners)
 WHOLE_INODES = Feature("inode numbers of 64 bits", Version(2, 6), _probe_inodes)
 PIDFS = Feature("pidfs", Version(6, 9), _probe_pidfs)
 # A 32-bit program has another number for it, whose long is shorter. 64-bit kernels did not know

@@ -11,7 +11,7 @@ import pytest
 from helpers import filesystem
 from helpers.descriptor import Descriptor
 from helpers.expect import moved, refused
-from helpers.features_files import PIDFS, REOPEN
+from helpers.features_files import OTHER_OWNER, OWNERS, PIDFS, REOPEN, SAME_OWNER
 from helpers.gating import needs
 from helpers.parameters import OF_PIDFS
 from helpers.process import ThreadGroup
@@ -21,11 +21,11 @@ pytestmark = needs(PIDFS)
 
 
 def _chown(fd: int) -> None:
-    os.fchown(fd, 1234, 5678)
+    os.fchown(fd, *OTHER_OWNER)
 
 
 def _chown_to_the_same(fd: int) -> None:
-    os.fchown(fd, 0, 0)
+    os.fchown(fd, *SAME_OWNER)
 
 
 def _chmod(fd: int) -> None:
@@ -44,8 +44,8 @@ def _utime(fd: int) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(_chown, id="owner"),
-        pytest.param(_chown_to_the_same, id="owner, to the same"),
+        pytest.param(_chown, id="owner", marks=needs(OWNERS)),
+        pytest.param(_chown_to_the_same, id="owner, to the same", marks=needs(OWNERS)),
         pytest.param(_chmod, id="mode"),
         pytest.param(_chmod_to_the_same, id="mode, to the same"),
         pytest.param(_utime, id="times"),
