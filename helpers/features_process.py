@@ -25,6 +25,7 @@ from helpers.features import (
     errno_of,
     judge,
     open_probe,
+    where,
 )
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
@@ -214,7 +215,11 @@ LAST_PID = Feature(
     "/proc/sys/kernel/ns_last_pid", Version(3, 3), _probe_last_pid, ("CHECKPOINT_RESTORE",)
 )
 USER_CHANGE = Feature("a change to another user", Version(2, 6), _probe_user_change)
-FOREIGN_PROCESS = Feature("a process of another user", Version(2, 6), _probe_foreign_process)
+FOREIGN_PROCESS = Feature(
+    "a process of another user",
+    Version(2, 6),
+    where(USER_CHANGE, _probe_foreign_process) if os.geteuid() == 0 else _probe_foreign_process,
+)
 FIRST_KERNEL_THREAD = Feature("a kernel thread in sight", Version(2, 6), _probe_kernel_thread)
 KERNEL_THREAD_RIGHTS = Feature(
     "rights over a kernel thread", Version(3, 8), _probe_kernel_thread_rights, ("NAMESPACES",)
