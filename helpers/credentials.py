@@ -7,6 +7,9 @@ import os
 from helpers import agent, syscalls
 from helpers.info import Ids
 
+USERS, GROUPS = Ids(1, 0, 3, 4), Ids(5, 6, 7, 8)
+"""All different, and small enough for user namespaces of few ids; see `take` for the 0."""
+
 
 def take(users: Ids, groups: Ids) -> None:
     """Take four different user ids and group ids.

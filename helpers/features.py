@@ -14,9 +14,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple, Union
 
-from helpers import cgroup, coredump, crashes, credentials, descriptor, kernel, process, syscalls
+from helpers import cgroup, coredump, crashes, descriptor, kernel, process, syscalls
 from helpers.expect import names
-from helpers.info import Ids
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
 from helpers.uapi import (
@@ -221,14 +220,6 @@ def _probe_core_dump() -> Verdict:
     return Present()
 
 
-def _probe_other_ids() -> Verdict:
-    try:
-        process.spawn(role="probe").leader.call(credentials.take, Ids(1, 0, 3, 4), Ids(5, 6, 7, 8))
-    except OSError as error:  # not root, without CAP_SETUID, or in a small user namespace
-        return Forbidden(f"a child cannot take them ({error.strerror})")
-    return Present()
-
-
 def _probe_threads() -> Verdict:
     try:
         thread = threading.Thread(target=int)
@@ -298,4 +289,3 @@ CORE_DUMP = Feature(
     _probe_core_dump,
     ("COREDUMP", "ELF_CORE", "FILE_LOCKING", "USER_NS"),
 )
-OTHER_IDS = Feature("other user and group ids for a child", Version(2, 6), _probe_other_ids)

@@ -1,15 +1,26 @@
-"""Features of rights by other users' programs; see `helpers.features`."""
+"""Features of other users and of their programs; see `helpers.features`."""
 
 from __future__ import annotations
 
 import errno
 
-from helpers import procfs, setuid
+from helpers import credentials, process, procfs, setuid
 from helpers.features import Feature, Forbidden, Present, Verdict
 from helpers.kernel import Version
 
 # Not root, or no such user in this user namespace; or the program may not be executed where it is.
 _FORBIDDEN = (errno.EPERM, errno.EINVAL, errno.EACCES)
+
+
+def _probe_other_ids() -> Verdict:
+    child, taken = process.spawn(role="probe"), (credentials.USERS, credentials.GROUPS)
+    try:
+        child.leader.call(credentials.take, *taken)
+    except OSError as error:  # not root, without CAP_SETUID, or in a small user namespace
+        return Forbidden(f"a child cannot take them ({error.strerror})")
+    if procfs.ids(child.pid) != taken:  # of which the kernel gives no errno
+        return Forbidden("a child cannot take other filesystem ids")
+    return Present()
 
 
 def _probe_setuid() -> Verdict:
@@ -28,4 +39,5 @@ def _probe_setuid() -> Verdict:
     return Present()
 
 
+OTHER_IDS = Feature("other user and group ids for a child", Version(2, 6), _probe_other_ids)
 SETUID_EXEC = Feature("a set-user-ID program", Version(2, 6), _probe_setuid)

@@ -86,8 +86,8 @@ def _keep_capabilities() -> None:
     _libc(ctypes.CDLL(None, use_errno=True).capset)(header, sets)
 
 
-def root_of_a_user_namespace(limit: str = "") -> None:
-    """Be root in a user namespace with many ids, which may have `limit` more of them inside."""
+def root_of_a_user_namespace(count: str, limit: str = "") -> None:
+    """Be root in a user namespace with `count` ids, which may have `limit` more of them inside."""
     read, write = os.pipe()
     parent = os.getpid()
     child = os.fork()
@@ -95,7 +95,7 @@ def root_of_a_user_namespace(limit: str = "") -> None:
         os.read(read, 1)
         for name in ("uid_map", "gid_map"):
             with open(f"/proc/{parent}/{name}", "w", encoding="ascii") as file:
-                file.write("0 0 65536")
+                file.write(f"0 0 {count}")
         os._exit(0)
     syscalls.unshare(CloneFlag.NEWUSER)
     os.write(write, b"!")

@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from helpers import credentials, features, features_namespaces, namespaces, procfs, records
+from helpers import (
+    credentials,
+    features,
+    features_namespaces,
+    features_rights,
+    namespaces,
+    procfs,
+    records,
+)
+from helpers.credentials import GROUPS, USERS
 from helpers.gating import needs
 from helpers.info import Ids
 from helpers.pidfd import Pidfd
@@ -30,7 +39,7 @@ def test_ids_are_told_as_the_callers_user_namespace_maps_them(
     assert found == records.of_task(child.leader)._replace(uids=ids, gids=ids)
 
 
-@needs(features_namespaces.ID_MAPPING, features.OTHER_IDS)
+@needs(features_namespaces.ID_MAPPING, features_rights.OTHER_IDS)
 def test_each_of_eight_ids_is_mapped_by_itself(
     child: ThreadGroup, spawn: Callable[..., ThreadGroup]
 ) -> None:
@@ -38,13 +47,13 @@ def test_each_of_eight_ids_is_mapped_by_itself(
 
     Beyond the C suite.
     """
-    child.leader.call(credentials.take, Ids(1001, 0, 1003, 1004), Ids(2001, 2002, 2003, 2004))
+    child.leader.call(credentials.take, USERS, GROUPS)
     caller = spawn(CloneFlag.NEWUSER, "caller")
-    namespaces.map_ranges(caller.pid, "5 0 1\n10000 1000 4", "20002 2002 3")
+    namespaces.map_ranges(caller.pid, "5 0 1\n10001 1 3", "20006 6 3")
     users, groups = (ids.real for ids in procfs.overflow_ids())
     found = caller.leader.call(Pidfd.info, child.pidfd())
     assert found == records.of_task(child.leader)._replace(
-        uids=Ids(10001, 5, 10003, users), gids=Ids(groups, 20002, 20003, 20004)
+        uids=Ids(10001, 5, 10003, users), gids=Ids(groups, 20006, 20007, 20008)
     )
 
 
@@ -67,7 +76,7 @@ def test_all_is_told_in_the_numbers_of_the_callers_namespaces(
     assert outside.pid != inner
 
 
-@needs(features_namespaces.ID_MAPPING, features.OTHER_IDS)
+@needs(features_namespaces.ID_MAPPING, features_rights.OTHER_IDS)
 def test_ids_taken_inside_a_user_namespace_are_told_by_those_outside(
     spawn: Callable[..., ThreadGroup],
 ) -> None:
@@ -75,14 +84,10 @@ def test_ids_taken_inside_a_user_namespace_are_told_by_those_outside(
 
     Beyond the C suite.
     """
-    child, ten = spawn(CloneFlag.NEWUSER), "0 1000 10"
-    namespaces.map_ranges(child.pid, ten, ten)
-    users, groups = Ids(1, 0, 3, 4), Ids(5, 6, 7, 8)
-    child.leader.call(credentials.take, users, groups)
+    child = spawn(CloneFlag.NEWUSER)
+    namespaces.map_ranges(child.pid, "0 1 5", "5 1 4")
+    child.leader.call(credentials.take, USERS, GROUPS)
     pidfd = child.pidfd()
     inside, outside = child.leader.call(Pidfd.info, pidfd), pidfd.info()
-    assert (inside.uids, inside.gids) == (users, groups)
-    assert (outside.uids, outside.gids) == (
-        Ids(*(1000 + number for number in users)),
-        Ids(*(1000 + number for number in groups)),
-    )
+    assert (inside.uids, inside.gids) == (USERS, GROUPS)
+    assert (outside.uids, outside.gids) == (Ids(2, 1, 4, 5), Ids(1, 2, 3, 4))

@@ -12,6 +12,7 @@ from helpers import (
     features_getfd,
     features_namespaces,
     features_process,
+    features_rights,
     getfd,
     memory,
     namespaces,
@@ -22,7 +23,7 @@ from helpers.gating import needs
 from helpers.rights import Share
 from helpers.uapi import MADV_COLD, CloneFlag
 
-pytestmark = needs(features.PIDFD_OPEN, features.OTHER_IDS, features_process.USER_CHANGE)
+pytestmark = needs(features.PIDFD_OPEN, features_rights.OTHER_IDS, features_process.USER_CHANGE)
 
 
 @needs(features_getfd.UNPRIVILEGED_GETFD)

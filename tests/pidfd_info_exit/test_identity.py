@@ -7,16 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import credentials, features, procfs, records
+from helpers import credentials, features, features_rights, procfs, records
+from helpers.credentials import GROUPS, USERS
 from helpers.gating import needs
-from helpers.info import Ids
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
 from helpers.uapi import CloneFlag, PidfdFlag
 
 pytestmark = needs(features.GET_INFO, features.PIDFD_THREAD)
-
-USERS, GROUPS = Ids(1001, 0, 1003, 1004), Ids(2001, 2002, 2003, 2004)
 
 
 def test_process_is_told_as_proc_has_it(child: ThreadGroup, scope: PidfdFlag) -> None:
@@ -51,7 +49,7 @@ def test_grandchild_is_told_with_its_parent(child: ThreadGroup) -> None:
     assert answer.ppid == child.pid
 
 
-@needs(features.OTHER_IDS)
+@needs(features_rights.OTHER_IDS)
 @pytest.mark.parametrize(
     "ended", [pytest.param(False, id="alive"), pytest.param(True, id="zombie")]
 )
@@ -69,7 +67,7 @@ def test_each_of_eight_ids_is_told_in_its_place(child: ThreadGroup, ended: bool)
     assert (answer.uids, answer.gids) == (USERS, GROUPS)
 
 
-@needs(features.OTHER_IDS)
+@needs(features_rights.OTHER_IDS)
 def test_ids_of_a_subthread_are_its_own(child: ThreadGroup) -> None:
     """Credentials belong to the thread: the leader's change does not show in a subthread.
 

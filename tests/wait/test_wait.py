@@ -8,10 +8,10 @@ import signal
 
 import pytest
 
-from helpers import credentials, features, features_process, sleepers
+from helpers import credentials, features, features_process, features_rights, sleepers
 from helpers.expect import refused
 from helpers.gating import needs
-from helpers.info import Exited, Ids, Killed, Waited
+from helpers.info import Exited, Killed, Waited
 from helpers.parameters import SCOPES
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
@@ -191,15 +191,15 @@ def test_an_exec_by_a_subthread_is_no_end(flags: PidfdFlag, child: ThreadGroup) 
     assert pidfd.peek() == Killed(signal.SIGKILL)
 
 
-@needs(features.OTHER_IDS)
+@needs(features_rights.OTHER_IDS)
 def test_the_real_user_of_the_child_is_told(child: ThreadGroup) -> None:
     """Of the user ids of a child that has several it is the real one.
 
     Beyond the C suite.
     """
-    pidfd, users = child.pidfd(), Ids(1, 0, 3, 4)
-    child.leader.call(credentials.take, users, Ids(5, 6, 7, 8))
+    pidfd = child.pidfd()
+    child.leader.call(credentials.take, credentials.USERS, credentials.GROUPS)
     child.leader.exit_group()
     result = pidfd.waitid(os.WEXITED)
     assert result is not None
-    assert (result.si_pid, result.si_uid) == (child.pid, users.real)
+    assert (result.si_pid, result.si_uid) == (child.pid, credentials.USERS.real)
