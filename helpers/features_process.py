@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import signal
 
 from helpers import (
     autoreap,
@@ -30,7 +32,7 @@ from helpers.features import (
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
 from helpers.process import ThreadGroup
-from helpers.uapi import MADV_COLD, P_PIDFD, CloneFlag, PidfdFlag, PollEvent, SignalFlag
+from helpers.uapi import MADV_COLD, P_PIDFD, SI_USER, CloneFlag, PidfdFlag, PollEvent, SignalFlag
 from helpers.words import errno_name
 
 
@@ -45,6 +47,16 @@ def _probe_scopes() -> Verdict:
     with Pidfd.open(os.getpid()) as pidfd:
         error = errno_of(lambda: pidfd.send_signal(0, SignalFlag.THREAD_GROUP))
     return judge(error, "pidfd_send_signal(self, 0, THREAD_GROUP)", (errno.EINVAL,))
+
+
+def _probe_queue() -> Verdict:
+    child = process.spawn(role="probe")
+    child.leader.call(signals.block, signal.SIGUSR1)
+    found = child.leader.call(signals.kill_thread, signal.SIGUSR1)
+    if (found.code, found.pid) != (SI_USER, 0):  # what is told of a signal without a siginfo
+        return Present()
+    limit = resource.getrlimit(resource.RLIMIT_SIGPENDING)[0]
+    return Forbidden(f"none of our {limit} places is free (RLIMIT_SIGPENDING, ulimit -i)")
 
 
 def _probe_wait() -> Verdict:
@@ -201,6 +213,7 @@ KERNEL_THREAD = 2
 
 SEND_SIGNAL = Feature("pidfd_send_signal(2)", Version(5, 1), _probe_send_signal)
 SIGNAL_SCOPES = Feature("PIDFD_SIGNAL_THREAD and its like", Version(6, 9), _probe_scopes)
+SIGNAL_QUEUE = Feature("room in the queue of signals", Version(2, 6), _probe_queue)
 NONBLOCK = Feature(
     "PIDFD_NONBLOCK", Version(5, 10), lambda: open_probe(PidfdFlag.NONBLOCK, errno.EINVAL)
 )

@@ -73,6 +73,12 @@ def queue_to_self(info: SigInfo, scope: PidfdFlag, flags: SignalFlag) -> SigInfo
     return take(info.signo)
 
 
+def kill_thread(number: int) -> SigInfo:
+    """``tgkill(2)`` of the calling thread, and what its siginfo says when it is taken."""
+    signal.pthread_kill(_thread.get_ident(), number)
+    return take(number)
+
+
 def block(number: int) -> None:
     """Keep a signal pending in the calling thread and those that it makes from now on."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [number])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from helpers.uapi import MACHINE
-from selftests.runner import Project, Run
+from selftests.runner import ROOT, Project, Run
 
 GOOD = """
 def test_one(child): child.spawn_thread().exec()
@@ -154,6 +155,20 @@ def test_too_few_files_are_told_in_one_line(project: Callable[[str], Project]) -
 def test_low_soft_limit_of_files_is_raised(project: Callable[[str], Project]) -> None:
     """The hard limit is what the user may not pass."""
     assert_good(project(GOOD).run(wrapper=["sh", "-c", 'ulimit -Sn 100 && exec "$@"', "sh"]))
+
+
+@pytest.mark.timeout(150)
+def test_no_room_in_the_queue_of_signals() -> None:
+    """Then the kernel drops the siginfo of some, and refuses real-time signals to a thread."""
+    starter = (
+        "import os, sys, resource as r; r.setrlimit(r.RLIMIT_SIGPENDING, (0, 0)); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    folders = ["tests/send_signal", "tests/self_sentinels"]
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *folders]
+    run = Run.of([sys.executable, "-c", starter, *words], cwd=ROOT, timeout=120)
+    assert run.code == 0, run.out[-6000:] + run.err
+    assert any("none of our 0 places is free" in reason for reason in run.skips)
 
 
 def test_mount_point_whose_name_is_no_text(project: Callable[[str], Project]) -> None:

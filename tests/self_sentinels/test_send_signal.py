@@ -9,7 +9,7 @@ from signal import SIGTERM, SIGUSR1
 
 import pytest
 
-from helpers import features, signals
+from helpers import features, features_process, signals
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.info import Killed
@@ -103,6 +103,7 @@ def test_numbers_of_no_signal_are_invalid(
     group.leader.call(pidfd_send_signal, sentinel.number, SIGUSR1)
 
 
+@needs(features_process.SIGNAL_QUEUE)
 def test_last_signal_is_taken(group: ThreadGroup, sentinel: Sentinel) -> None:
     """The last real-time signal is one: it ends a group that neither blocks nor handles it.
 

@@ -8,7 +8,7 @@ from signal import SIGUSR1, SIGUSR2
 
 import pytest
 
-from helpers import features, signals
+from helpers import features, features_process, signals
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.process import ThreadGroup
@@ -18,7 +18,7 @@ from helpers.syscalls import pidfd_send_signal
 from helpers.thread import Thread
 from helpers.uapi import SI_ASYNCIO, SI_KERNEL, SI_QUEUE, SI_TKILL, SI_USER, SignalFlag
 
-pytestmark = needs(features.SELF_SENTINELS)
+pytestmark = needs(features.SELF_SENTINELS, features_process.SIGNAL_QUEUE)
 
 OF_THE_KERNEL = {"SI_USER": SI_USER, "SI_KERNEL": SI_KERNEL, "SI_TKILL": SI_TKILL}
 kernel_code = pytest.mark.parametrize("code", OF_THE_KERNEL.values(), ids=OF_THE_KERNEL)

@@ -26,7 +26,7 @@ from helpers.uapi import (
     SignalFlag,
 )
 
-pytestmark = needs(features.PIDFD_OPEN, features_process.SEND_SIGNAL)
+pytestmark = needs(features.PIDFD_OPEN, features_process.SEND_SIGNAL, features_process.SIGNAL_QUEUE)
 
 NONE, PROCESS_GROUP = SignalFlag.NONE, SignalFlag.PROCESS_GROUP
 SCOPES = needs(features.PIDFD_THREAD, features_process.SIGNAL_SCOPES)
