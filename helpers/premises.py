@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 
+from helpers import syscalls
+from helpers.uapi import ABI
 from helpers.wire import Channel
 
 _FILES = 1024  # the default of Linux; races keep their copies from 500 on
@@ -12,6 +14,11 @@ _FILES = 1024  # the default of Linux; races keep their copies from 500 on
 
 def missing() -> str | None:
     """What is missing here, and what to do about it."""
+    if not syscalls.KNOWN:
+        return (
+            "the system call numbers of this machine are not known here: "
+            f"helpers/syscalls.py lacks those of {ABI}"
+        )
     if not os.path.exists("/proc/self/status"):
         return "/proc is missing: mount -t proc proc /proc, and run again"
     if not os.path.exists("/proc/sys/kernel/tainted"):

@@ -14,7 +14,7 @@ import ctypes
 import os
 import select
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from helpers.uapi import ABI, MACHINE
 from helpers.uapi_structs import Iovec, PollFd, Siginfo
@@ -23,62 +23,50 @@ from helpers.uapi_structs import Iovec, PollFd, Siginfo
 # alone by `syscall(SYS_exit)` must not take the lock of its subthreads with it.
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
-# Numbers from v5.1 on are the same everywhere but on alpha and MIPS, which add an offset.
-_OFFSET: Final = {"alpha": 110, "mips": 4000, "mips64": 5000}.get(MACHINE, 0)
-NR_PIDFD_SEND_SIGNAL: Final = 424 + _OFFSET
-NR_OPEN_TREE: Final = 428 + _OFFSET
-NR_MOVE_MOUNT: Final = 429 + _OFFSET
-NR_PIDFD_OPEN: Final = 434 + _OFFSET
-NR_CLONE3: Final = 435 + _OFFSET
-NR_CLOSE_RANGE: Final = 436 + _OFFSET
-NR_PIDFD_GETFD: Final = 438 + _OFFSET
-NR_PROCESS_MADVISE: Final = 440 + _OFFSET
-NR_PROCESS_MRELEASE: Final = 448 + _OFFSET
+# From v5.1 on they are the same everywhere but on alpha and MIPS.
+NR_PIDFD_SEND_SIGNAL: Final = 424
+NR_OPEN_TREE: Final = 428
+NR_MOVE_MOUNT: Final = 429
+NR_PIDFD_OPEN: Final = 434
+NR_CLONE3: Final = 435
+NR_CLOSE_RANGE: Final = 436
+NR_PIDFD_GETFD: Final = 438
+NR_PROCESS_MADVISE: Final = 440
+NR_PROCESS_MRELEASE: Final = 448
 
-# Older calls have numbers of their own: exit, clone, and those in which a poller may sleep
-# (poll, ppoll, epoll_wait, epoll_pwait); from scripts/syscall.tbl and arch/*/*/syscalls/*.tbl.
-_GENERIC: Final = (93, 220, (73, 22))
-_POWERPC: Final = (1, 120, (167, 281, 238, 303))
+
+class Numbers(NamedTuple):
+    """Those of older calls, of which an ABI has its own; ``arch/*/*/syscalls/*.tbl``."""
+
+    exit: int
+    clone: int
+    polls: tuple[int, ...]  # in which a poller may sleep: poll, ppoll, epoll_wait, epoll_pwait
+    waitid: int
+    rt_sigaction: int
+    rt_sigtimedwait: int
+    kcmp: int
+
+
+_GENERIC: Final = Numbers(93, 220, (73, 22), 95, 134, 137, 272)  # scripts/syscall.tbl
+_WITHOUT_TIME32: Final = _GENERIC._replace(rt_sigtimedwait=421)
+_POWERPC: Final = Numbers(1, 120, (167, 281, 238, 303), 272, 173, 176, 354)
 _NUMBERS: Final = {
-    "x86_64": (60, 56, (7, 271, 232, 281)),
-    "i386": (1, 120, (168, 309, 256, 319)),
-    "arm": (1, 120, (168, 336, 252, 346)),
-    "s390x": (1, 120, (168, 302, 251, 312)),
-    "ppc64": _POWERPC,
-    "ppc64le": _POWERPC,
+    "x86_64": Numbers(60, 56, (7, 271, 232, 281), 247, 13, 128, 312),
+    "i386": Numbers(1, 120, (168, 309, 256, 319), 284, 174, 177, 349),
+    "arm": Numbers(1, 120, (168, 336, 252, 346), 280, 174, 177, 378),
+    "s390x": Numbers(1, 120, (168, 302, 251, 312), 281, 174, 177, 343),
+    **dict.fromkeys(("ppc", "ppc64", "ppc64le"), _POWERPC),
+    **dict.fromkeys(("aarch64", "aarch64_be", "riscv64", "loongarch64"), _GENERIC),
+    **dict.fromkeys(("arc", "csky", "hexagon", "nios2", "openrisc"), _GENERIC),
+    **dict.fromkeys(("riscv32", "loongarch32"), _WITHOUT_TIME32),
 }
-
-_NR_EXIT, _NR_CLONE, _NR_POLLS = _NUMBERS.get(ABI, _GENERIC)
-SLEEPING_IN_POLL: Final = frozenset((*_NR_POLLS, 414, 441))
+KNOWN: Final = ABI in _NUMBERS
+"""Whether the numbers are right for this machine: `premises` lets nothing run where not."""
+NUMBERS: Final = _NUMBERS.get(ABI, _GENERIC)
+SLEEPING_IN_POLL: Final = frozenset((*NUMBERS.polls, 414, 441))
 """Numbers by which ``/proc/PID/syscall`` shows a task asleep in a poll or epoll call."""
-_WAITID: Final = {
-    "x86_64": 247,
-    "i386": 284,
-    "arm": 280,
-    "s390x": 281,
-    "ppc64": 272,
-    "ppc64le": 272,
-}
-SLEEPING_IN_WAITID: Final = frozenset((_WAITID.get(ABI, 95),))
+SLEEPING_IN_WAITID: Final = frozenset((NUMBERS.waitid,))
 """The number by which ``/proc/PID/syscall`` shows a task asleep in ``waitid``."""
-
-_NR_RT_SIGACTION: Final = {
-    "x86_64": 13,
-    "i386": 174,
-    "arm": 174,
-    "s390x": 174,
-    "ppc64": 173,
-    "ppc64le": 173,
-}.get(ABI, 134)
-
-_NR_RT_SIGTIMEDWAIT: Final = {
-    "x86_64": 128,
-    "i386": 177,
-    "arm": 177,
-    "s390x": 177,
-    "ppc64": 176,
-    "ppc64le": 176,
-}.get(ABI, 137)
 
 _libc.syscall.restype = ctypes.c_long
 
@@ -164,7 +152,7 @@ def default_action(signal: int, flags: int) -> None:
     """``sigaction(2)`` with SIG_DFL and `flags`, which the standard library cannot give."""
     # Handler, flags, restorer and mask; behind the first two all is 0, whatever its order.
     action = (ctypes.c_ulong * 8)(0, flags)
-    syscall(_NR_RT_SIGACTION, signal, ctypes.addressof(action), None, 8)
+    syscall(NUMBERS.rt_sigaction, signal, ctypes.addressof(action), None, 8)
 
 
 def mount(source: str, target: str, kind: str, flags: int = 0) -> None:
@@ -276,7 +264,7 @@ def prepare_execve(target: int | str, argv: list[str]) -> Callable[[], NoReturn]
 
 def exit_thread(status: int) -> NoReturn:
     """``_exit(2)`` of the kernel: ends the calling thread alone, without libc's exit_group."""
-    syscall(_NR_EXIT, status)
+    syscall(NUMBERS.exit, status)
     raise AssertionError("the kernel returned from exit")
 
 
@@ -287,8 +275,7 @@ def sigtimedwait(signal: int) -> Siginfo:
     wanted[(signal - 1) // width] = 1 << (signal - 1) % width
     now = (ctypes.c_long * 4)()
     info = Siginfo()
-    # Not by libc, which tells SI_TKILL as SI_USER. The size is that of the kernel's set.
-    size = 16 if MACHINE.startswith("mips") else 8
+    # Not by libc, which tells SI_TKILL as SI_USER. The 8 is the size of the kernel's set.
     words = map(ctypes.addressof, (wanted, info, now))
-    syscall(_NR_RT_SIGTIMEDWAIT, *words, size)
+    syscall(NUMBERS.rt_sigtimedwait, *words, 8)
     return info

@@ -8,26 +8,17 @@ from typing import Final
 
 from helpers import syscalls
 from helpers.syscalls import _check, _libc
-from helpers.uapi import ABI
 from helpers.uapi_files import KCMP_FILE
 from helpers.uapi_rights import LINUX_CAPABILITY_VERSION_3, LandlockRuleset
 from helpers.uapi_structs import Iovec
 
-_NR_KCMP: Final = {
-    "x86_64": 312,
-    "i386": 349,
-    "arm": 378,
-    "s390x": 343,
-    "ppc64": 354,
-    "ppc64le": 354,
-}.get(ABI, 272)
-_NR_LANDLOCK_CREATE_RULESET: Final = 444 + syscalls._OFFSET
-_NR_LANDLOCK_RESTRICT_SELF: Final = 446 + syscalls._OFFSET
+_NR_LANDLOCK_CREATE_RULESET: Final = 444
+_NR_LANDLOCK_RESTRICT_SELF: Final = 446
 
 
 def kcmp_file(pid: int, fd: int, other_pid: int, other_fd: int) -> int:
     """``kcmp(2)`` of two descriptors: 0 where both are of one open file description."""
-    return syscalls.syscall(_NR_KCMP, pid, other_pid, KCMP_FILE, fd, other_fd)
+    return syscalls.syscall(syscalls.NUMBERS.kcmp, pid, other_pid, KCMP_FILE, fd, other_fd)
 
 
 def drop_capabilities(removed: int) -> None:

@@ -6,7 +6,7 @@ import ctypes
 import os
 from typing import Final
 
-from helpers.syscalls import _NR_CLONE, NR_CLONE3, _arg, _check, _libc
+from helpers.syscalls import NR_CLONE3, NUMBERS, _arg, _check, _libc
 from helpers.uapi import MACHINE, CloneFlag
 from helpers.uapi_structs import CloneArgs
 
@@ -24,7 +24,7 @@ def fork_with(flags: int, exit_signal: int) -> int:
     interpreter is told as a fork is: both halves go on in Python. The caller must be ready to
     end the child by ``os._exit``.
     """
-    return _fork_by(_NR_CLONE, *_clone_words(flags, exit_signal), 0, 0, 0, flags=flags)
+    return _fork_by(NUMBERS.clone, *_clone_words(flags, exit_signal), 0, 0, 0, flags=flags)
 
 
 def fork_with_pidfd(flags: int, exit_signal: int) -> tuple[int, int]:
@@ -34,7 +34,7 @@ def fork_with_pidfd(flags: int, exit_signal: int) -> tuple[int, int]:
     """
     pidfd = ctypes.c_int(-1)
     words = (*_clone_words(flags, exit_signal), ctypes.addressof(pidfd), 0, 0)
-    return _fork_by(_NR_CLONE, *words, flags=flags), pidfd.value
+    return _fork_by(NUMBERS.clone, *words, flags=flags), pidfd.value
 
 
 def clone3(args: CloneArgs) -> int:

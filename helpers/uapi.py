@@ -13,7 +13,11 @@ from enum import IntFlag
 MACHINE = os.uname().machine
 IS_64BIT = ctypes.sizeof(ctypes.c_void_p) == 8
 """The word size of this interpreter, which a 64-bit kernel's may differ from."""
-_32BIT = {**dict.fromkeys(("x86_64", "i386", "i486", "i586", "i686"), "i386"), "aarch64": "arm"}
+_32BIT = {
+    **dict.fromkeys(("x86_64", "i386", "i486", "i586", "i686"), "i386"),
+    "aarch64": "arm",
+    "riscv64": "riscv32",
+}
 ABI = MACHINE if IS_64BIT else _32BIT.get(MACHINE, "arm" if MACHINE.startswith("arm") else MACHINE)
 """Whose system calls this interpreter makes: of a 32-bit one on a 64-bit kernel, 32-bit ones."""
 

@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from helpers import uapi, uapi_sockets, uapi_structs
+from helpers import premises, syscalls, uapi, uapi_sockets, uapi_structs
 from helpers.info import Exited, Ids, Killed, PidfdInfo, decode_info, decode_wait_status
 from helpers.uapi import CloneFlag, CoredumpMask, InfoMask, PidfdFlag, PidfdInfoStruct, PollEvent
 
@@ -51,6 +51,32 @@ def test_get_info_where_sizes_have_13_bits(
 ) -> None:
     """Read is 2 and write 4 in three bits, which together look the same."""
     assert uapi_of(machine, monkeypatch).pidfd_get_info(size) == number
+
+
+@pytest.mark.parametrize(
+    ("abi", "number"), [("x86_64", 60), ("i386", 1), ("ppc", 1), ("aarch64", 93), ("riscv32", 93)]
+)
+def test_numbers_of_calls_are_those_of_the_abi(
+    abi: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By that of exit."""
+    monkeypatch.setattr(uapi, "ABI", abi)
+    module = _again(syscalls)
+    assert (module.KNOWN, module.NUMBERS.exit) == (True, number)
+
+
+@pytest.mark.parametrize("abi", ["mips", "mips64", "sparc64", "m68k", "parisc64", "alpha", "sh4"])
+def test_machine_whose_numbers_are_not_known_is_told(
+    abi: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another call than exit would be made by the number of exit."""
+    monkeypatch.setattr(uapi, "ABI", abi)
+    monkeypatch.setattr(premises, "ABI", abi)
+    monkeypatch.setattr(premises, "syscalls", _again(syscalls))
+    assert premises.missing() == (
+        "the system call numbers of this machine are not known here: "
+        f"helpers/syscalls.py lacks those of {abi}"
+    )
 
 
 @pytest.mark.parametrize(("machine", "number"), [("x86_64", 0xFF01), ("ppc64le", 0x2000FF01)])
