@@ -112,6 +112,7 @@ def take_share(share: Share) -> None:
     effective = OTHER_USER if share in (Share.BOTH, Share.EFFECTIVE) else THIRD_USER
     os.setresgid(OTHER_USER, OTHER_USER, OTHER_USER)
     os.setresuid(real, effective, effective)
+    agent.die_with_parent()  # a change of ids has undone that
 
 
 def sharer(share: Share) -> Scene:
