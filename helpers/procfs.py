@@ -59,7 +59,11 @@ def is_traced(pid: int, tid: int) -> bool:
 
 def ids(pid: int, tid: int | None = None) -> tuple[Ids, Ids]:
     """User and group ids of a process, or of one task: real, effective, saved, filesystem."""
-    fields = status(pid, tid)
+    return ids_in(status(pid, tid))
+
+
+def ids_in(fields: dict[str, str]) -> tuple[Ids, Ids]:
+    """`ids` in what `status` has read."""
     users, groups = (Ids(*map(int, fields[key].split())) for key in ("Uid", "Gid"))
     return users, groups
 

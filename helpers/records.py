@@ -31,7 +31,7 @@ def of_task(thread: Thread, cgroupid: int | None = None) -> PidfdInfo:
     `cgroupid` is given for a child that was moved to another cgroup than ours.
     """
     fields = procfs.status(thread.group.pid, thread.tid)
-    users, groups = procfs.ids(thread.group.pid, thread.tid)
+    users, groups = procfs.ids_in(fields)
     record = PidfdInfo(
         mask=InfoMask.PID | InfoMask.CREDS,
         pid=int(fields["Pid"]),

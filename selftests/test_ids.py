@@ -1,4 +1,4 @@
-"""Children that take other ids."""
+"""Children that take other ids, and what is read of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
-from helpers import credentials, features_process, features_rights, procfs, rights
+from helpers import (
+    credentials,
+    features,
+    features_process,
+    features_rights,
+    procfs,
+    records,
+    rights,
+)
 from helpers.deadline import wait_until
 from helpers.gating import needs
+from helpers.info import Ids
 from helpers.process import ThreadGroup
 
 CHANGES = {
@@ -31,3 +40,15 @@ def test_child_of_other_ids_dies_with_its_parent(
     wait_until(
         lambda: procfs.task_state(grandchild.pid) in (None, "X", "Z"), "the grandchild to die"
     )
+
+
+@needs(features.GET_INFO)
+def test_expected_record_is_of_one_moment(
+    child: ThreadGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ids are read with the numbers, not after them."""
+    readings = [procfs.status(child.pid, child.pid)]
+    readings[0]["Uid"] = "1 2 3 4"
+    monkeypatch.setattr(procfs, "status", lambda *_: readings.pop())
+    found = records.of_task(child.leader)
+    assert (found.pid, found.uids) == (child.pid, Ids(1, 2, 3, 4))
