@@ -10,6 +10,7 @@ from helpers.descriptor import Descriptor
 from helpers.info import Outcome, PidfdInfo, Waited, decode_info, decode_waitid, signal_name
 from helpers.uapi import (
     P_PIDFD,
+    UINT_MAX,
     InfoMask,
     PidfdFlag,
     PidfdInfoStruct,
@@ -67,7 +68,7 @@ class Pidfd(Descriptor):
 
     def waitid(self, options: int) -> os.waitid_result | None:
         """``waitid(P_PIDFD)``; None where WNOHANG found nothing."""
-        call = f"waitid({WaitOption(options)})"
+        call = f"waitid({WaitOption(options & UINT_MAX)})"
         try:
             result = syscalls.waitid(P_PIDFD, self.fileno(), options)
         except OSError as error:

@@ -9,7 +9,7 @@ from helpers.deadline import Deadline, wait_until
 from helpers.info import Waited
 from helpers.pidfd import Pidfd
 from helpers.thread import Order, Thread
-from helpers.uapi import P_PIDFD, WaitOption
+from helpers.uapi import P_PIDFD, UINT_MAX, WaitOption
 
 
 def begin_poll(poller: Thread, pidfd: Pidfd) -> Order:
@@ -55,7 +55,8 @@ def await_state(pidfd: Pidfd, options: int) -> Waited:
         found.extend([Waited(*result)] if result else [])
         return bool(found)
 
-    wait_until(told, f"waitid({WaitOption(options)}) by the {pidfd} to tell of the child")
+    words = WaitOption(options & UINT_MAX)
+    wait_until(told, f"waitid({words}) by the {pidfd} to tell of the child")
     return found[0]
 
 

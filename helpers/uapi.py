@@ -232,8 +232,8 @@ SI_TKILL = -6
 SEGV_MAPERR = 1
 
 
-INT_MIN, INT_MAX = -(1 << 31), (1 << 31) - 1
-"""Of a C int; ``include/vdso/limits.h``."""
+INT_MIN, INT_MAX, UINT_MAX = -(1 << 31), (1 << 31) - 1, (1 << 32) - 1
+"""Of a C int, and of an unsigned one; ``include/vdso/limits.h``."""
 
 PID_MAX_LIMIT = 1 << 22
 """No process has this number or a higher one; ``include/linux/threads.h``."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 
 import pytest
 
-from helpers import features, journal, observe, procfs, syscalls
+from helpers import features, features_process, journal, observe, procfs, syscalls
 from helpers.deadline import DeadlineExpired, wait_until
 from helpers.gating import needs
 from helpers.journal import Entry
 from helpers.observe import How, Watcher
 from helpers.process import ThreadGroup
-from helpers.uapi import PollEvent
+from helpers.uapi import WCLONE, PollEvent
 
 every_call = pytest.mark.parametrize("how", How, ids=[how.value for how in How])
 Watch = Callable[..., Watcher]
@@ -153,3 +154,11 @@ def test_empty_journal_is_an_empty_text() -> None:
     journal.record("test", "something")
     journal.clear()
     assert (journal.entries(), journal.render()) == ([], "")
+
+
+@needs(features_process.WAIT)
+def test_options_of_a_wait_are_told_by_their_names(child: ThreadGroup) -> None:
+    """That which is a negative number too: Python 3.9 finds more bits in those than there are."""
+    with pytest.raises(ChildProcessError):  # it sends a signal at its end
+        child.pidfd().waitid(os.WEXITED | os.WNOHANG | WCLONE)
+    assert journal.entries()[-1].event == "waitid(WNOHANG|WEXITED|WCLONE) = ECHILD"
