@@ -26,3 +26,12 @@ def take_alone(user: int, group: int) -> None:
     """Take other filesystem ids, for the calling thread alone."""
     syscalls.setfsids(user, group)
     agent.die_with_parent()
+
+
+def obstacle_to_end(pid: int) -> str:
+    """What would keep us from killing a child that has taken other ids; empty if nothing does."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return "no CAP_KILL: a child of another user could not be ended"
+    return ""

@@ -10,6 +10,7 @@ import signal
 from helpers import (
     autoreap,
     clone,
+    credentials,
     memory,
     process,
     procfs,
@@ -141,7 +142,8 @@ def _probe_user_change() -> Verdict:
         return Forbidden(
             f"setgroups or setresuid gives {errno_name(error)}: not root, or an unmapped id"
         )
-    return judge(error, "setresuid", ())
+    obstacle = credentials.obstacle_to_end(child.pid)
+    return Forbidden(obstacle) if obstacle else judge(error, "setresuid", ())
 
 
 def ordinary_user() -> ThreadGroup:

@@ -20,7 +20,8 @@ def _probe_other_ids() -> Verdict:
         return Forbidden(f"a child cannot take them ({error.strerror})")
     if procfs.ids(child.pid) != taken:  # of which the kernel gives no errno
         return Forbidden("a child cannot take other filesystem ids")
-    return Present()
+    obstacle = credentials.obstacle_to_end(child.pid)
+    return Forbidden(obstacle) if obstacle else Present()
 
 
 def _probe_setuid() -> Verdict:

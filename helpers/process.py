@@ -148,6 +148,13 @@ class ThreadGroup:
         """A pidfd of the leader; without flags it is of the process."""
         return self.leader.pidfd(flags)
 
+    def hang_up(self) -> None:
+        """Give no more orders: what waits for one ends."""
+        for thread in self.threads:
+            thread.channel.close()
+        if self.beacon is not None:
+            self.beacon.close()
+
     def died(self, while_: str) -> ChildFailed:
         """Say that the group ended unexpectedly, or hung up, and what its code printed."""
         became, short = "ended", Deadline().length / 20
@@ -214,10 +221,7 @@ def end_all() -> None:
             _end(group)
     # The kernel kills the others with their parents, and they end when their channels do.
     for group in groups:
-        for thread in group.threads:
-            thread.channel.close()
-        if group.beacon is not None:
-            group.beacon.close()
+        group.hang_up()
 
 
 def reap_orphans() -> None:
@@ -231,8 +235,11 @@ def reap_orphans() -> None:
 
 def _end(group: ThreadGroup) -> None:
     if not _is_reaped(group.pid):  # else its number may be another's by now
-        os.kill(group.pid, signal.SIGKILL)
-        os.kill(group.pid, signal.SIGCONT)
+        try:
+            os.kill(group.pid, signal.SIGKILL)
+            os.kill(group.pid, signal.SIGCONT)
+        except PermissionError:  # another user's, and we have no CAP_KILL
+            group.hang_up()
         wait_until(lambda: _is_reaped(group.pid), f"the end of {group!r}", state=group._state)
     group.reaped = True
 
