@@ -1,11 +1,12 @@
-"""Features of other users and of their programs; see `helpers.features`."""
+"""Features of rights: other users' ids, programs and processes; see `helpers.features`."""
 
 from __future__ import annotations
 
 import errno
+import os
 
-from helpers import credentials, process, procfs, setuid
-from helpers.features import Feature, Forbidden, Present, Verdict
+from helpers import credentials, features_process, process, procfs, setuid
+from helpers.features import Feature, Forbidden, Present, Verdict, where
 from helpers.kernel import Version
 
 # Not root, or no such user in this user namespace; or the program may not be executed where it is.
@@ -40,5 +41,19 @@ def _probe_setuid() -> Verdict:
     return Present()
 
 
+def _probe_other_process() -> Verdict:
+    target = features_process.ordinary_user()
+    try:
+        os.readlink(f"/proc/{target.pid}/ns/mnt")
+    except PermissionError as error:
+        return Forbidden(f"its namespaces are not to be seen ({error.strerror}): no CAP_SYS_PTRACE")
+    return Present()
+
+
 OTHER_IDS = Feature("other user and group ids for a child", Version(2, 6), _probe_other_ids)
 SETUID_EXEC = Feature("a set-user-ID program", Version(2, 6), _probe_setuid)
+OTHER_PROCESS = Feature(
+    "rights over another user's process",
+    Version(2, 6),
+    where(features_process.USER_CHANGE, _probe_other_process),
+)

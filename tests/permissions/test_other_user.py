@@ -14,6 +14,7 @@ from helpers import (
     features_getfd,
     features_namespaces,
     features_process,
+    features_rights,
     getfd,
     namespaces,
     procfs,
@@ -30,10 +31,12 @@ from helpers.uapi import CloneFlag, PidfdFlag, SignalFlag
 
 pytestmark = needs(features.PIDFD_OPEN, features_process.USER_CHANGE)
 
+FOREIGN = needs(features_namespaces.FOREIGN, features_rights.OTHER_PROCESS)
 SCOPED = needs(features.PIDFD_THREAD, features_process.SIGNAL_SCOPES)
 
 
-@needs(features_getfd.PIDFD_GETFD, features_namespaces.FOREIGN)
+@needs(features_getfd.PIDFD_GETFD)
+@FOREIGN
 def test_who_may_trace_any_process_gets_its_descriptors() -> None:
     """CAP_SYS_PTRACE lets copy from another user's process that is not dumpable; without: EPERM.
 
@@ -46,7 +49,8 @@ def test_who_may_trace_any_process_gets_its_descriptors() -> None:
         caller.leader.call(getfd.copy, pidfd, 2)
 
 
-@needs(features_namespaces.IOCTLS, features_namespaces.FOREIGN)
+@needs(features_namespaces.IOCTLS)
+@FOREIGN
 def test_who_may_trace_any_process_gets_its_namespaces() -> None:
     """CAP_SYS_PTRACE lets have the namespaces of another user's process; without: EACCES.
 
@@ -61,7 +65,8 @@ def test_who_may_trace_any_process_gets_its_namespaces() -> None:
     assert found == dict.fromkeys(found, "EACCES")
 
 
-@needs(features_namespaces.SETNS, features_namespaces.KIND[namespaces.UTS])
+@needs(features_namespaces.SETNS)
+@FOREIGN
 def test_who_may_enter_namespaces_must_be_able_to_trace_as_well() -> None:
     """CAP_SYS_ADMIN, which enters a namespace, does not enter a foreign process's: EPERM.
 
