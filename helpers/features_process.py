@@ -162,7 +162,8 @@ def _probe_foreign_process() -> Verdict:
     except OSError as error:
         return Forbidden(f"the first process is not to be seen ({error}), as hidepid has it")
     if procfs.ids(sender.pid)[0].real in owners:
-        return Forbidden(f"the first process is of our own user, {owners.real}")
+        unless = "" if owners.real != rights.OTHER_USER else ", or of one without a number here"
+        return Forbidden(f"the first process is of our own user, {owners.real}{unless}")
     return Present()
 
 

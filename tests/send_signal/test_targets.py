@@ -208,7 +208,7 @@ def test_an_ordinary_user_does_not_signal_the_first_process() -> None:
         features_process.ordinary_user().leader.call(send, Pidfd.open(1), 0)
 
 
-@needs(features_process.FIRST_KERNEL_THREAD, features_process.USER_CHANGE)
+@needs(features_process.USER_CHANGE, features_process.KERNEL_THREAD_RIGHTS)
 @ALL
 def test_a_kernel_thread_ignores_what_root_sends_it(opened: Opener) -> None:
     """A kernel thread has a pidfd, and a signal to it succeeds and is ignored.
