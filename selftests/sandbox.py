@@ -15,6 +15,7 @@ from typing import Callable, NoReturn
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from helpers import syscalls
+from helpers.syscalls_access import drop_capabilities
 from helpers.uapi import PR_SET_PDEATHSIG, CloneFlag
 from selftests import seccomp
 
@@ -26,15 +27,20 @@ _MNT_DETACH = 2
 
 # CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW,
 # SYS_CHROOT, MKNOD, AUDIT_WRITE, SETFCAP: what root has in a container.
-_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31)
-_PR_CAPBSET_DROP, _LAST_CAPABILITY = 24, 40
+_KEPT = {0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31}
+_CAPABILITIES = set(range(41))
+_PR_CAPBSET_DROP = 24
 
 
 def container(profile: str = "new") -> None:
-    """Be in a container as runtimes make them: namespaces, few capabilities, a seccomp filter."""
+    """Be in a container as runtimes make them: namespaces, few capabilities, a seccomp filter.
+
+    The `profile` is ``new``, ``old`` or, as Kubernetes has it, ``none``.
+    """
     _enter_container()
-    _keep_capabilities()
-    seccomp.contain(profile)
+    if profile != "none":
+        seccomp.contain(profile)
+    _lose_capabilities(_CAPABILITIES - _KEPT)
 
 
 def _enter_container() -> None:
@@ -76,18 +82,26 @@ def _go_on_as_pid_1() -> None:
     syscalls.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _keep_capabilities() -> None:
-    for number in range(_LAST_CAPABILITY + 1):
-        if number not in _CAPABILITIES:
-            syscalls.prctl(_PR_CAPBSET_DROP, number)
-    kept = sum(1 << number for number in _CAPABILITIES)
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    sets = (ctypes.c_uint32 * 6)(kept, kept, 0)
-    _libc(ctypes.CDLL(None, use_errno=True).capset)(header, sets)
+def root_without(capability: str) -> None:
+    """Be root with every capability but one, told by its number."""
+    _lose_capabilities({int(capability)})
 
 
-def root_of_a_user_namespace(count: str, limit: str = "") -> None:
-    """Be root in a user namespace with `count` ids, which may have `limit` more of them inside."""
+def _lose_capabilities(numbers: set[int]) -> None:
+    for number in numbers:
+        syscalls.prctl(_PR_CAPBSET_DROP, number)
+    drop_capabilities(sum(1 << number for number in numbers))
+
+
+def root_of_a_user_namespace(count: str, limit: str = "", first: str = "0") -> None:
+    """Be root in a user namespace with `count` ids, which may have `limit` more of them inside.
+
+    Id 0 of it is `first` outside.
+    """
+    if first != "0":
+        own_mounts()
+        _let_others_run()
+        os.environ["LOGNAME"] = first  # after whom pytest names its directory for temporary files
     read, write = os.pipe()
     parent = os.getpid()
     child = os.fork()
@@ -95,7 +109,7 @@ def root_of_a_user_namespace(count: str, limit: str = "") -> None:
         os.read(read, 1)
         for name in ("uid_map", "gid_map"):
             with open(f"/proc/{parent}/{name}", "w", encoding="ascii") as file:
-                file.write(f"0 0 {count}")
+                file.write(f"0 {first} {count}")
         os._exit(0)
     syscalls.unshare(CloneFlag.NEWUSER)
     os.write(write, b"!")
@@ -103,6 +117,7 @@ def root_of_a_user_namespace(count: str, limit: str = "") -> None:
         raise OSError(errno.EPERM, "ids cannot be mapped")
     os.close(read)
     os.close(write)
+    _become(0)
     if limit:
         with open("/proc/sys/user/max_user_namespaces", "w", encoding="ascii") as file:
             file.write(limit)
@@ -118,8 +133,10 @@ def hidden_processes() -> None:
 def container_user(profile: str = "new") -> None:
     """Be an ordinary user in a container."""
     _enter_container()
-    as_nobody()
+    _let_others_run()
     seccomp.contain(profile)
+    _lose_capabilities(_CAPABILITIES - _KEPT)
+    _become(NOBODY)
 
 
 def without_proc() -> None:
@@ -177,11 +194,19 @@ def as_nobody() -> None:
     """Be an ordinary user, who may run this interpreter wherever it is installed."""
     if os.geteuid() == 0:
         own_mounts()
-        for path in {sys.executable, os.path.realpath(sys.executable)}:
-            _let_others_in(path)
+        _let_others_run()
+    _become(NOBODY)
+
+
+def _let_others_run() -> None:
+    for path in {sys.executable, os.path.realpath(sys.executable)}:
+        _let_others_in(path)
+
+
+def _become(user: int) -> None:
     os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
 
 
 def _let_others_in(path: str) -> None:

@@ -19,19 +19,25 @@ REASON = re.compile(
     r"|forbidden here: .+: .+$"
     r"|.+, an extra: pip install \w+$"
 )
-FILTERED = re.compile(r"seccomp|EPERM|EACCES|EROFS|ENOSPC|Operation not permitted|container")
+FILTERED = re.compile(
+    r"seccomp|EPERM|EACCES|EROFS|ENOSPC|Operation not permitted|container|no CAP_"
+)
 
 PLACES = {
     "root in a container": ["container"],
     "root in a container of an old runtime": ["container", "old"],
+    "root in a container without a filter": ["container", "none"],
     "user in a container": ["container-user"],
     "user in a container of an old runtime": ["container-user", "old"],
     "ordinary user": ["as-nobody"],
     "ordinary user who sees his own processes only": ["hidden-processes"],
     "root in a user namespace": ["root-of-a-user-namespace", "65536"],
     "root in a user namespace of nine ids": ["root-of-a-user-namespace", "9"],
+    "root of other ids in a user namespace": ["root-of-a-user-namespace", "65536", "", "100000"],
     "root in the last user namespace allowed": ["root-of-a-user-namespace", "65536", "0"],
     "root who cannot write to /proc": ["read-only", "/proc"],
+    "root without CAP_KILL": ["root-without", "5"],
+    "root without CAP_SYS_PTRACE": ["root-without", "19"],
     "pidfd_send_signal refused": ["forbid", "pidfd_send_signal", str(errno.EPERM)],
     "pidfd_open refused": ["forbid", "pidfd_open", str(errno.EPERM)],
     "user namespaces refused": ["forbid", "user namespaces", str(errno.EPERM)],

@@ -110,6 +110,28 @@ def test_ordinary_user(open_project: Callable[[str], Project]) -> None:
     assert ", as user 65534" in run.out
 
 
+def test_root_who_may_not_kill_others_ends_children_by_hanging_up(
+    project: Callable[[str], Project],
+) -> None:
+    """A child that has become another user's, and the next ones as ever."""
+    made = project(
+        """
+        from helpers import rights
+
+        def test_one(child, spawn):
+            child.leader.call(rights.become, rights.OTHER_USER)
+            child.spawn_thread()
+            other = spawn()
+            other.leader.call(rights.become, rights.OTHER_USER)
+            other.leader.exec()
+            spawn()
+
+        def test_two(): assert not process.zygote().strangers(procfs.children())
+        """
+    )
+    assert_good(made.run_in("root-without", "5"))
+
+
 def test_no_network(project: Callable[[str], Project]) -> None:
     """Not even a loopback device that is up."""
     assert_good(project(GOOD).run_in("without-network"))

@@ -66,7 +66,7 @@ def test_namespaces_are_out_of_reach_afterwards(scene: Scene) -> None:
     caller, target, pidfd = scene
     kinds = namespaces.configured()
     before = {kind.name: caller.leader.call(namespaces.answer, pidfd, kind) for kind in kinds}
-    assert before == namespaces.of(target.pid)
+    assert before == caller.leader.call(namespaces.of, target.pid)
     scene.run()
     after = {kind.name: caller.leader.call(namespaces.answer, pidfd, kind) for kind in kinds}
     assert after == dict.fromkeys(before, "EACCES")
