@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from helpers import procfs, reaping, syscalls
-from helpers.deadline import Deadline, wait_until
+from helpers.deadline import wait_until
 from helpers.info import Waited
 from helpers.pidfd import Pidfd
 from helpers.thread import Order, Thread
@@ -14,7 +14,8 @@ from helpers.uapi import P_PIDFD, UINT_MAX, WaitOption
 
 def begin_poll(poller: Thread, pidfd: Pidfd) -> Order:
     """Let `poller` poll `pidfd`; return when it is asleep in the call, or has its answer."""
-    order = poller.begin(Pidfd.poll, pidfd, Deadline().left_ms())
+    # For ever: when its time is up poll(2) looks once more, which would hide a lost wake-up.
+    order = poller.begin(Pidfd.poll, pidfd, -1)
     return _asleep(poller, order, syscalls.SLEEPING_IN_POLL)
 
 

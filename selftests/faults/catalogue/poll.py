@@ -69,12 +69,14 @@ def pidfd_is_writable(fd: int, events: int) -> int:
     return events | OUT
 
 
-@breaks("poll")
+@breaks("poll", waits="stranger to poll")
 def strangers_are_not_notified(real: Real, fds: dict[int, int], timeout_ms: int) -> dict[int, int]:
     """Whoever holds a pidfd may poll it, not only the parent of its process."""
     pids = [pid for pid in map(target, fds) if pid > 0]
-    foreign = any(field_of(pid, "PPid") != os.getpid() for pid in pids)
-    return dict(real(fds, 0 if foreign else timeout_ms))
+    if timeout_ms and any(field_of(pid, "PPid") != os.getpid() for pid in pids):
+        real({}, timeout_ms)  # nothing wakes it; poll(2) looks once more when the time is up
+        timeout_ms = 0
+    return dict(real(fds, timeout_ms))
 
 
 def _watched_shortly(edit: Callable[[int, int], int]) -> None:
