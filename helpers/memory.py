@@ -64,9 +64,10 @@ FOR_ONESELF = {
 _pages: list[mmap.mmap] = []
 
 
-def write_page() -> Page:
-    """Map a page, write to it, and keep it."""
-    page = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+def write_page(advice: str = "") -> Page:
+    """Map a page, of the kind that `advice` is for, write to it, and keep it."""
+    kind = mmap.MAP_SHARED if advice == "MADV_REMOVE" else mmap.MAP_PRIVATE
+    page = mmap.mmap(-1, mmap.PAGESIZE, kind | mmap.MAP_ANONYMOUS)
     page.write(b"x" * mmap.PAGESIZE)
     _pages.append(page)
     first = ctypes.c_char.from_buffer(page)

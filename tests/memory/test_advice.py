@@ -66,10 +66,22 @@ def test_advice_that_destroys_is_for_oneself_alone(
 
     Beyond the C suite.
     """
-    page = child.leader.call(memory.write_page)
+    page = child.leader.call(memory.write_page, advice)
     with refused(errno.EINVAL):
         memory.advise(child.pidfd(scope), page, memory.FOR_ONESELF[advice])
     assert child.leader.call(memory.is_as_written)
+
+
+@needs(features_process.OWN_ADVICE)
+@pytest.mark.parametrize("advice", memory.FOR_ONESELF)
+def test_same_advice_is_taken_for_oneself(child: ThreadGroup, advice: str) -> None:
+    """By a pidfd of the caller, on such a page, since v6.13.
+
+    Beyond the C suite.
+    """
+    page = child.leader.call(memory.write_page, advice)
+    number = memory.FOR_ONESELF[advice]
+    assert child.leader.call(memory.advise, child.pidfd(), page, number) == page.length
 
 
 @needs(features_process.OWN_ADVICE)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 
+from helpers import memory
 from selftests.faults import boundary, pidfds
 from selftests.faults.boundary import EACCES, EBADF, EINVAL, EPERM, ESRCH, Real
 from selftests.faults.registry import breaks, fault
@@ -136,7 +136,7 @@ def destroying_advice_refused_to_oneself() -> None:
     def refused(
         real: Real, pidfd: int, address: int, length: int, advice: int, flags: int = 0
     ) -> int:
-        return boundary.fail(EINVAL) if advice == mmap.MADV_DONTNEED else length
+        return boundary.fail(EINVAL) if advice in memory.FOR_ONESELF.values() else length
 
     boundary.wrap(_ADVISE, refused)
 
