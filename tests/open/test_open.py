@@ -204,11 +204,11 @@ def test_numbers_are_those_of_the_callers_pid_namespace() -> None:
 
 
 @needs(features_process.PID_NAMESPACE)
-def test_processes_outside_the_callers_pid_namespace_have_no_number() -> None:
-    """A process that the caller's pid namespace does not hold cannot be opened by any number.
+def test_processes_outside_the_callers_pid_namespace_have_no_number(child: ThreadGroup) -> None:
+    """A process that the caller's pid namespace does not hold is not opened by its number outside.
 
     Beyond the C suite.
     """
     first = features_process.pid_1()
     with refused(errno.ESRCH):
-        first.leader.call(Pidfd.open, first.pid)
+        first.leader.call(Pidfd.open, child.pid)
