@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 from enum import Enum
 from typing import NamedTuple
@@ -55,16 +54,14 @@ def admit_siblings() -> None:
             raise
 
 
-_IMPORTED_AHEAD = ("traceback", "helpers.getfd", "helpers.memory", "helpers.namespaces")
+def _be_ready_to_fail() -> None:
+    """Import what tells a failure, ahead: the files may be out of the other user's reach."""
+    import traceback  # noqa: F401
 
 
 def become(uid: int) -> None:
-    """Take `uid` as every user and group id of the calling process, which ends its capabilities.
-
-    What it needs afterwards is imported now: the files may be out of the other user's reach.
-    """
-    for name in _IMPORTED_AHEAD:
-        importlib.import_module(name)
+    """Take `uid` as every user and group id of the calling process, which ends its capabilities."""
+    _be_ready_to_fail()
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
@@ -106,8 +103,7 @@ class Share(Enum):
 
 def take_share(share: Share) -> None:
     """Take the target's group ids and its `share` of the user ids, without capabilities."""
-    for name in _IMPORTED_AHEAD:
-        importlib.import_module(name)
+    _be_ready_to_fail()
     real = OTHER_USER if share in (Share.BOTH, Share.REAL) else THIRD_USER
     effective = OTHER_USER if share in (Share.BOTH, Share.EFFECTIVE) else THIRD_USER
     os.setresgid(OTHER_USER, OTHER_USER, OTHER_USER)

@@ -84,11 +84,6 @@ def block(number: int) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, [number])
 
 
-def pending() -> set[int]:
-    """The signals that are pending on the calling thread and its process."""
-    return set(map(int, signal.sigpending()))
-
-
 def take(number: int) -> SigInfo:
     """The signal that is pending on the calling thread or its process, which takes it away."""
     raw = syscalls.sigtimedwait(number)
