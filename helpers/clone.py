@@ -149,9 +149,7 @@ def thread(flags: CloneFlag = CloneFlag.PIDFD) -> Made:
     has to be made for it. A signal that it lets in makes ``pause`` return, and a thread that
     libc's ``clone`` started exits with what its function returns, here -1.
     """
-    stack = mmap.mmap(-1, _STACK_SIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    _stacks.append(stack)
-    top = ctypes.addressof(ctypes.c_char.from_buffer(stack)) + _STACK_SIZE
+    top = _stack_top()
     signal.signal(signal.SIGUSR1, _return_from_pause)
     before = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals() - {signal.SIGUSR1})
     try:
@@ -164,6 +162,17 @@ def thread(flags: CloneFlag = CloneFlag.PIDFD) -> Made:
         lambda: asleep() == "S", "the new thread to fall asleep", state=lambda: f"{asleep()}"
     )
     return _made(tid, fd)
+
+
+def thread_without_pidfd() -> None:
+    """A thread that pauses for as long as the caller lives; see `thread`."""
+    syscalls_clone.start("pause", 0, _THREAD, _stack_top())
+
+
+def _stack_top() -> int:
+    stack = mmap.mmap(-1, _STACK_SIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    _stacks.append(stack)
+    return ctypes.addressof(ctypes.c_char.from_buffer(stack)) + _STACK_SIZE
 
 
 def _return_from_pause(number: int, frame: object) -> None:

@@ -96,6 +96,14 @@ def _probe_into_cgroup() -> Verdict:
     return judge(error, "clone3(CLONE_INTO_CGROUP)", (errno.EINVAL, errno.E2BIG, errno.ENOSYS))
 
 
+def _probe_bare_thread() -> Verdict:
+    maker = process.spawn(role="probe")
+    error = errno_of(lambda: maker.leader.call(clone.thread_without_pidfd))
+    if error == errno.EINVAL:  # as musl's does
+        return Forbidden("this C library's clone() makes no threads")
+    return judge(error, "clone(CLONE_THREAD)", ())
+
+
 def _probe_thread() -> Verdict:
     maker = process.spawn(role="probe")
     error = errno_of(lambda: maker.leader.call(clone.thread).pidfd.close())
@@ -222,7 +230,10 @@ WAIT = Feature("waitid(P_PIDFD)", Version(5, 4), _probe_wait)
 POLL_HUP = Feature("POLLHUP of a reaped process", Version(6, 9), _probe_hup, rule=True)
 CLONE3 = Feature("clone3(2)", Version(5, 3), _probe_clone3)
 INTO_CGROUP = Feature("CLONE_INTO_CGROUP", Version(5, 7), _probe_into_cgroup, ("CGROUPS",))
-CLONE_THREAD_PIDFD = Feature("CLONE_PIDFD with CLONE_THREAD", Version(6, 9), _probe_thread)
+BARE_THREADS = Feature("threads that run no Python", Version(2, 6), _probe_bare_thread)
+CLONE_THREAD_PIDFD = Feature(
+    "CLONE_PIDFD with CLONE_THREAD", Version(6, 9), where(BARE_THREADS, _probe_thread)
+)
 PID_NAMESPACE = Feature("pid namespaces", Version(3, 8), _probe_namespace, ("PID_NS",))
 SET_TID = Feature("clone3(2) with set_tid", Version(5, 5), _probe_set_tid, ("PID_NS",))
 LAST_PID = Feature(

@@ -135,3 +135,29 @@ def test_sandbox_really_forbids() -> None:
     command = [sys.executable, str(ROOT / "selftests/sandbox.py"), "forbid", "pidfd_open", "13"]
     done = Run.of([*command, "--", sys.executable, "-c", code])
     assert "PermissionError: [Errno 13]" in done.err
+
+
+def test_threads_that_a_c_library_does_not_make_are_not_lost(
+    project: Callable[[str], Project],
+) -> None:
+    """The clone() of musl gives EINVAL for them, which says nothing of the kernel."""
+    made = project(
+        """
+        import functools
+        from helpers import clone, features_process
+
+        musls = clone.thread_without_pidfd = functools.partial(os.setpriority, 99, 0, 0)  # EINVAL
+        musls.__name__ = "musls"
+
+        @needs(features_process.BARE_THREADS)
+        def test_threads(): pass
+
+        @needs(features_process.CLONE_THREAD_PIDFD)
+        def test_pidfds_of_threads(): pass
+        """
+    )
+    by = "this C library's clone() makes no threads"
+    assert made.run().skips == [
+        f"forbidden here: threads that run no Python: {by}",
+        f"forbidden here: CLONE_PIDFD with CLONE_THREAD: {by}",
+    ]

@@ -21,7 +21,12 @@ end = pytest.mark.parametrize(
     [
         pytest.param(scenes.reap_by_parent, of_process, id="reaped by its parent"),
         pytest.param(scenes.reap_by_kernel, of_process, id="reaped by the kernel"),
-        pytest.param(scenes.thread_ends, of_thread, id="a subthread ends"),
+        pytest.param(
+            scenes.thread_ends,
+            of_thread,
+            id="a subthread ends",
+            marks=needs(features_process.BARE_THREADS),
+        ),
     ],
 )
 pauses = partial(scenes_exec.execs_of_subthreads, leader_exits=False)

@@ -23,7 +23,11 @@ end = pytest.mark.parametrize(
     [
         pytest.param(scenes.end_and_reap, id="reaped by its parent"),
         pytest.param(scenes.reap_by_kernel, id="reaped by the kernel"),
-        pytest.param(scenes.thread_ends, id="a subthread ends", marks=needs(features.PIDFD_THREAD)),
+        pytest.param(
+            scenes.thread_ends,
+            id="a subthread ends",
+            marks=needs(features.PIDFD_THREAD, features_process.BARE_THREADS),
+        ),
     ],
 )
 
@@ -63,6 +67,7 @@ def test_a_process_whose_subthreads_exec_is_silent(
     race(scene, polling).assert_each(race_rules.is_silent)
 
 
+@needs(features_process.BARE_THREADS)
 @scope
 @polling
 def test_a_leader_that_exits_first_is_silent(race: Racing, scope: PidfdFlag, polling: type) -> None:
