@@ -13,7 +13,7 @@ from typing import Any
 
 from helpers.uapi_files import FS_IOC_GETVERSION
 from selftests.faults import answers, boundary, pidfds
-from selftests.faults.boundary import EACCES, EBADF, EINVAL, EPERM, Real
+from selftests.faults.boundary import EACCES, EINVAL, EPERM, Real
 from selftests.faults.registry import breaks, fault
 
 _INODE, _DEVICE = 1, 2
@@ -125,12 +125,6 @@ def pidfd_cannot_be_cloned() -> None:
 def pidfd_mounted_without_a_privilege() -> None:
     """To mount a pidfd takes a privilege."""
     boundary.accept("open_tree", EPERM, result=boundary.null)
-
-
-@fault()
-def mount_is_a_pidfd() -> None:
-    """A detached mount of a pidfd is no pidfd."""
-    boundary.accept("pidfd_send_signal", EBADF)
 
 
 @fault()

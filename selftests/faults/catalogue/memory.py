@@ -92,8 +92,8 @@ def release_leaves_the_memory(real: Real, pidfd: int, flags: int = 0) -> None:
 
 
 @fault()
-def shared_memory_is_released() -> None:
-    """Memory that a living process shares is kept."""
+def living_process_is_released() -> None:
+    """A living process keeps its memory, and what it shares with one that is being killed."""
     boundary.accept(_RELEASE, EINVAL)
 
 

@@ -155,7 +155,7 @@ def invalid_signal_taken() -> None:
 
 @fault()
 def signal_without_a_right() -> None:
-    """Without the right over a process a signal is refused."""
+    """It takes a right to signal a process, and nobody speaks for the kernel or kill to others."""
     boundary.accept(_CALL, EPERM)
 
 
@@ -226,12 +226,6 @@ def siginfo_of_another_signal_taken(
     if info is not None:
         info.signo = number
     real(fd, number, info, flags)
-
-
-@fault()
-def anybody_forges_a_siginfo() -> None:
-    """Codes of the kernel, of kill and of tgkill are for oneself only."""
-    boundary.accept(_CALL, EPERM)
 
 
 @breaks(_CALL)

@@ -18,7 +18,7 @@ from helpers.uapi import (
     SignalFlag,
 )
 from selftests.faults import boundary
-from selftests.faults.boundary import EBADF, EINVAL, ENOTDIR, ESRCH, Real
+from selftests.faults.boundary import EBADF, ENOTDIR, ESRCH, Real
 from selftests.faults.registry import breaks, fault
 
 _TAKERS = ("pidfd_send_signal", "process_madvise", "process_mrelease")
@@ -106,24 +106,6 @@ def advice_is_not_carried_out(
 ) -> int:
     """Advice to oneself is carried out."""
     return length
-
-
-@breaks("process_madvise")
-def flags_of_advice_ignored(
-    real: Real, pidfd: int, address: int, length: int, advice: int, flags: int = 0
-) -> int:
-    """Advice takes no flags."""
-    return int(real(pidfd, address, length, advice, 0))
-
-
-@breaks("process_mrelease")
-def living_process_is_released(real: Real, number: int, *args: Any) -> None:
-    """A living process is not released."""
-    try:
-        real(number, *args)
-    except OSError as error:
-        if error.errno != EINVAL:
-            raise
 
 
 @fault(waits=" namespace ")
