@@ -15,6 +15,7 @@ from helpers import (
     process,
     procfs,
     rights,
+    signals,
     syscalls,
     victims,
 )
