@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple, Union
 
-from helpers import cgroup, coredump, crashes, descriptor, kernel, process, syscalls
+from helpers import cgroup, descriptor, kernel, process, syscalls
 from helpers.expect import names
 from helpers.kernel import Version
 from helpers.pidfd import Pidfd
@@ -187,9 +187,17 @@ def _probe_self() -> Verdict:
     return verdict
 
 
-def _namespace_probe(flags: CloneFlag) -> Verdict:
-    error = errno_of(lambda: process.spawn(flags, role="probe"))
-    return judge(error, f"clone({flags})", (errno.EINVAL,))
+def namespace_probe(flags: CloneFlag) -> Verdict:
+    """Whether these namespaces can be made, and whoever is in them has rights over more of them."""
+    try:
+        child = process.spawn(flags, role="probe")
+    except OSError as error:
+        return judge(error.errno or 0, f"clone({flags})", (errno.EINVAL,))
+    # AppArmor and SELinux may let anyone make a user namespace, and give him no right in it.
+    denied = errno_of(lambda: child.leader.call(syscalls.unshare, CloneFlag.NEWNS))
+    if denied in (errno.EPERM, errno.EACCES):
+        return judge(denied, f"unshare({CloneFlag.NEWNS}) after clone({flags})", ())
+    return Present()
 
 
 def _probe_cgroup() -> Verdict:
@@ -205,18 +213,6 @@ def _probe_cgroup() -> Verdict:
     if untold:
         call = f"name_to_handle_at gives {errno_name(untold)}"
         return Forbidden(f"{call}, and an inode number of 32 bits is but half of its id")
-    return Present()
-
-
-def _probe_core_dump() -> Verdict:
-    obstacle = crashes.obstacle_to_any()
-    if obstacle:
-        return Forbidden(obstacle)
-    try:
-        child = process.spawn(CloneFlag.NEWUSER | CloneFlag.NEWNS, role="probe")
-        child.leader.call(coredump.allow_in_private, os.geteuid(), os.getegid())
-    except OSError as error:
-        return Forbidden(f"no private place can be made for it ({error.strerror})")
     return Present()
 
 
@@ -273,19 +269,13 @@ PROCESS_MRELEASE = Feature(
 USER_NAMESPACE = Feature(
     "user namespaces",
     Version(3, 8),
-    lambda: _namespace_probe(CloneFlag.NEWUSER),
+    lambda: namespace_probe(CloneFlag.NEWUSER),
     ("USER_NS",),
 )
 UNPRIVILEGED_PID_NAMESPACE = Feature(
     "pid namespaces made in a user namespace",
     Version(3, 8),
-    lambda: _namespace_probe(CloneFlag.NEWUSER | CloneFlag.NEWPID),
+    lambda: namespace_probe(CloneFlag.NEWUSER | CloneFlag.NEWPID),
     ("USER_NS", "PID_NS"),
 )
 CGROUP = Feature("a cgroup (version 2) for the tests", Version(4, 5), _probe_cgroup, ("CGROUPS",))
-CORE_DUMP = Feature(
-    "a core dump that nobody keeps",
-    Version(3, 8),
-    _probe_core_dump,
-    ("COREDUMP", "ELF_CORE", "FILE_LOCKING", "USER_NS"),
-)

@@ -27,6 +27,7 @@ from helpers.features import (
     Verdict,
     errno_of,
     judge,
+    namespace_probe,
     open_probe,
     where,
 )
@@ -122,10 +123,6 @@ def pid_1() -> ThreadGroup:
 def alone() -> CloneFlag:
     """The namespaces in which a child has pids of its own and every right over them."""
     return CloneFlag.NEWPID | (CloneFlag.NONE if os.geteuid() == 0 else CloneFlag.NEWUSER)
-
-
-def _probe_namespace() -> Verdict:
-    return judge(errno_of(pid_1), "clone(CLONE_NEWPID)", (errno.EINVAL,))
 
 
 def _probe_set_tid() -> Verdict:
@@ -235,7 +232,9 @@ BARE_THREADS = Feature("threads that run no Python", Version(2, 6), _probe_bare_
 CLONE_THREAD_PIDFD = Feature(
     "CLONE_PIDFD with CLONE_THREAD", Version(6, 9), where(BARE_THREADS, _probe_thread)
 )
-PID_NAMESPACE = Feature("pid namespaces", Version(3, 8), _probe_namespace, ("PID_NS",))
+PID_NAMESPACE = Feature(
+    "pid namespaces", Version(3, 8), lambda: namespace_probe(alone()), ("PID_NS",)
+)
 SET_TID = Feature("clone3(2) with set_tid", Version(5, 5), _probe_set_tid, ("PID_NS",))
 LAST_PID = Feature(
     "/proc/sys/kernel/ns_last_pid", Version(3, 3), _probe_last_pid, ("CHECKPOINT_RESTORE",)

@@ -1,15 +1,17 @@
-"""Features of pidfds from sockets, core dumps on them included; see `helpers.features`."""
+"""Features of pidfds from sockets, and of core dumps; see `helpers.features`."""
 
 from __future__ import annotations
 
 import errno
+import os
 import socket
 
-from helpers import crash_helper, crashes
+from helpers import coredump, crash_helper, crashes, process
 from helpers.features import Absent, Feature, Forbidden, Present, Verdict, errno_of, judge
 from helpers.features_info import COREDUMP, about
 from helpers.kernel import Version
 from helpers.sockets import UnixSocket
+from helpers.uapi import CloneFlag
 
 
 def _probe_peer() -> Verdict:
@@ -51,6 +53,18 @@ def _probe_helper() -> Verdict:
         return Present()
 
 
+def _probe_unkept_dump() -> Verdict:
+    obstacle = crashes.obstacle_to_any()
+    if obstacle:
+        return Forbidden(obstacle)
+    try:
+        child = process.spawn(CloneFlag.NEWUSER | CloneFlag.NEWNS, role="probe")
+        child.leader.call(coredump.allow_in_private, os.geteuid(), os.getegid())
+    except OSError as error:
+        return Forbidden(f"no private place can be made for it ({error.strerror})")
+    return Present()
+
+
 PEERPIDFD = Feature("SO_PEERPIDFD", Version(6, 5), _probe_peer)
 PASSPIDFD = Feature("SO_PASSPIDFD and SCM_PIDFD", Version(6, 5), _probe_pass)
 PASS_RESTRICTED = Feature(
@@ -73,4 +87,10 @@ DUMP_HELPER = Feature(
     Version(6, 16),
     about(COREDUMP, _probe_helper),
     _DUMP_OPTIONS,
+)
+CORE_DUMP = Feature(
+    "a core dump that nobody keeps",
+    Version(3, 8),
+    _probe_unkept_dump,
+    (*_DUMP_OPTIONS, "USER_NS"),
 )

@@ -139,6 +139,12 @@ def container_user(profile: str = "new") -> None:
     _become(NOBODY)
 
 
+def user_without_rights() -> None:
+    """Be an ordinary user, who may make user namespaces and has no right in them."""
+    as_nobody()
+    seccomp.take_rights()
+
+
 def without_proc() -> None:
     """See an empty directory in place of /proc."""
     own_mounts()

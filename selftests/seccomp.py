@@ -45,13 +45,11 @@ CALLS = {
 # well as podman's): these flags to clone, and clone3, whose flags a filter cannot see. Then calls
 # that go with CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.
 _ANY_NAMESPACE = 0x7E020000
+_MOUNTS = (165, 166) if _IS_X86 else (40, 39)  # mount, umount2
 _REFUSED = (
-    # kcmp, open_by_handle_at, setns, mount, umount2, unshare, sethostname, setdomainname
-    *(
-        (312, 304, 308, 165, 166, 272, 170, 171)
-        if _IS_X86
-        else (272, 265, 268, 40, 39, 97, 161, 162)
-    ),
+    # kcmp, open_by_handle_at, setns, unshare, sethostname, setdomainname
+    *((312, 304, 308, 272, 170, 171) if _IS_X86 else (272, 265, 268, 97, 161, 162)),
+    *_MOUNTS,
     syscalls.NR_PIDFD_GETFD,
     syscalls.NR_PROCESS_MADVISE,
     *range(syscalls.NR_OPEN_TREE, syscalls.NR_PIDFD_OPEN),  # the mount calls of v5.2
@@ -83,6 +81,22 @@ def forbid(call: str, error: int) -> None:
     _filter([(number, bits, error) for number, bits in CALLS[call]])
 
 
+def take_rights() -> None:
+    """Let user namespaces be made, and give no right in them, as AppArmor and SELinux may.
+
+    What is made together with one is to be had; its maker has the right to that.
+    """
+    syscalls.prctl(PR_SET_NO_NEW_PRIVS, 1)  # without it a filter takes CAP_SYS_ADMIN
+    calls = (_CLONE, _UNSHARE)
+    _filter(
+        [
+            *((number, int(CloneFlag.NEWUSER), 0) for number in calls),
+            *((number, _ANY_NAMESPACE | CloneFlag.NEWTIME, errno.EPERM) for number in calls),
+            *((number, 0, errno.EPERM) for number in _MOUNTS),
+        ]
+    )
+
+
 def contain(profile: str) -> None:
     """Refuse what a container may not do, by the ``new`` profile of runtimes or an old one.
 
@@ -92,19 +106,23 @@ def contain(profile: str) -> None:
 
 
 def _filter(rules: list[tuple[int, int, int]]) -> None:
-    """Refuse calls by number, all or those with any of some bits in the first argument."""
+    """Refuse calls by number, all or those with any of some bits in the first argument.
+
+    The first rule about a call counts; error 0 lets it through.
+    """
     lines = [(_LOAD, 0, 0, _NR_OFFSET)]
     for number, bits, error in rules:
+        answer = _ERRNO | error if error else _ALLOW
         if bits:
             lines += [
                 (_JUMP_EQUAL, 0, 4, number),
                 (_LOAD, 0, 0, _ARGUMENT_OFFSET),
                 (_JUMP_ANY_BIT, 0, 1, bits),
-                (_RETURN, 0, 0, _ERRNO | error),
+                (_RETURN, 0, 0, answer),
                 (_LOAD, 0, 0, _NR_OFFSET),
             ]
         else:
-            lines += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | error)]
+            lines += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, answer)]
     lines.append((_RETURN, 0, 0, _ALLOW))
     code = b"".join(struct.pack("=HBBI", *line) for line in lines)
     program = _Program(len(lines), code)

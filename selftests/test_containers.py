@@ -31,6 +31,7 @@ PLACES = {
     "user in a container of an old runtime": ["container-user", "old"],
     "ordinary user": ["as-nobody"],
     "ordinary user who sees his own processes only": ["hidden-processes"],
+    "ordinary user without rights in user namespaces": ["user-without-rights"],
     "root in a user namespace": ["root-of-a-user-namespace", "65536"],
     "root in a user namespace of nine ids": ["root-of-a-user-namespace", "9"],
     "root of other ids in a user namespace": ["root-of-a-user-namespace", "65536", "", "100000"],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from helpers import coredump, crashes, features, records
+from helpers import coredump, crashes, features, features_sockets, records
 from helpers.features_process import SEND_SIGNAL
 from helpers.gating import needs
 from helpers.info import Exited, Killed
@@ -93,7 +93,7 @@ def test_signal_that_might_dump_core_is_told_without_a_dump(
     assert pidfd.info(InfoMask.EXIT) == records.of_reaped(Killed(number))
 
 
-@needs(features.CORE_DUMP)
+@needs(features_sockets.CORE_DUMP)
 @by_signal(CORE_DUMPING)
 def test_core_dump_is_told(spawn: Callable[..., ThreadGroup], number: int) -> None:
     """A process that dumped core is told by the signal, with the core-dump bit set.
@@ -110,7 +110,7 @@ def test_core_dump_is_told(spawn: Callable[..., ThreadGroup], number: int) -> No
 
 
 @needs(SEND_SIGNAL)
-@needs(features.CORE_DUMP)
+@needs(features_sockets.CORE_DUMP)
 def test_core_dump_of_a_subthread_is_told_of_its_process(
     spawn: Callable[..., ThreadGroup],
 ) -> None:
