@@ -125,7 +125,7 @@ def judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
         return Absent(f"{call} gives {name}")
     if error in (errno.EPERM, errno.EACCES):
         return Forbidden(f"{call} gives {name}: {kernel.what_forbids()}")
-    if error in (errno.ENOSPC, errno.EUSERS):
+    if error in (errno.ENOSPC, errno.EUSERS, errno.EMFILE):  # the last from inotify and fanotify
         return Forbidden(f"{call} gives {name}: a limit in /proc/sys/user/ is reached or set to 0")
     if error == errno.EROFS:
         return Forbidden(f"{call} gives {name}: /proc is mounted read-only")

@@ -107,6 +107,11 @@ def test_a_lost_rule_is_left_to_its_own_tests() -> None:
             False,
             Forbidden("call() gives ENOSPC: a limit in /proc/sys/user/ is reached or set to 0"),
         ),
+        (
+            errno.EMFILE,
+            False,
+            Forbidden("call() gives EMFILE: a limit in /proc/sys/user/ is reached or set to 0"),
+        ),
     ],
 )
 def test_errno_of_a_probe_tells_absent_from_forbidden(
