@@ -39,6 +39,7 @@ PLACES = {
     "root who cannot write to /proc": ["read-only", "/proc"],
     "root without CAP_KILL": ["root-without", "5"],
     "root without CAP_SYS_PTRACE": ["root-without", "19"],
+    "root without CAP_SETFCAP": ["root-without", "31"],
     "pidfd_send_signal refused": ["forbid", "pidfd_send_signal", str(errno.EPERM)],
     "pidfd_open refused": ["forbid", "pidfd_open", str(errno.EPERM)],
     "user namespaces refused": ["forbid", "user namespaces", str(errno.EPERM)],

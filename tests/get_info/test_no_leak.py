@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from helpers import features, features_limits, limits, namespaces
+from helpers import features, features_limits, features_namespaces, limits, namespaces
 from helpers.deadline import wait_until
 from helpers.gating import needs
 from helpers.process import spawn
 from helpers.uapi import CloneFlag, InfoMask
 
-pytestmark = needs(features.GET_INFO, features.USER_NAMESPACE, features_limits.USER_NAMESPACE_LIMIT)
+pytestmark = needs(
+    features.GET_INFO, features_namespaces.ID_MAPPING, features_limits.USER_NAMESPACE_LIMIT
+)
 
 
 @pytest.mark.parametrize(
