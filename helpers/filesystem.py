@@ -11,7 +11,7 @@ import os
 from typing import NamedTuple
 
 from helpers import syscalls
-from helpers.descriptor import Descriptor
+from helpers.descriptor import Descriptor, open_file
 from helpers.expect import refused
 from helpers.pidfd import Pidfd
 from helpers.uapi import PidfdFlag
@@ -50,6 +50,12 @@ def mode(descriptor: Descriptor) -> int:
 def magic(descriptor: Descriptor) -> int:
     """The number of the file system's kind, by ``fstatfs(2)``."""
     return syscalls.fstatfs_type(descriptor.fileno())
+
+
+def magic_at(path: str) -> int:
+    """The same of what stands at a path in the caller's mount namespace, which is not opened."""
+    with open_file(path, os.O_PATH) as found:
+        return magic(found)
 
 
 def generation(descriptor: Descriptor) -> int:
@@ -161,16 +167,6 @@ def bind(descriptor: Descriptor, target: str) -> None:
 def open_path(path: str) -> Pidfd:
     """Open a file over which a pidfd is mounted."""
     return Pidfd(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY), f"mounted on {path}")
-
-
-def mounted_kind(path: str) -> str | None:
-    """The file system mounted on `path` in the caller's namespace, None if none is."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
-        for line in file:
-            fields = line.split()
-            if fields[4] == path:
-                return fields[fields.index("-") + 1]
-    return None
 
 
 def set_attribute(descriptor: Descriptor, name: str) -> None:

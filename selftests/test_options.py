@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 import helpers.deadline
 from helpers import observe
-from selftests.runner import ROOT, Project
+from selftests.runner import ROOT, Project, Run
 
 MIXED = """
 @pytest.mark.parametrize("n", range(6))
@@ -210,3 +212,10 @@ def test_help_tells_of_the_options(project: Callable[[str], Project]) -> None:
     assert "--quiet-window=MS" in text
     assert "(default: 20)" in text
     assert "--deadline=SECONDS" in text
+
+
+def test_directory_for_temporary_files_of_any_name(tmp_path: Path) -> None:
+    """A blank stands otherwise in the table of mounts, and not all bytes are UTF-8."""
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/bind_mounts"]
+    run = Run.of([*words, f"--basetemp={tmp_path}/one \udcff"], cwd=ROOT)
+    assert run.code == 0, run.out + run.err
