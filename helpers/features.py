@@ -119,8 +119,8 @@ def judge(error: int, call: str, absent: tuple[int, ...]) -> Verdict:
     if not error:
         return Present()
     name = errno_name(error)
-    if error == errno.ENOSYS and kernel.filters_calls():
-        return Forbidden(f"{call} gives ENOSYS, and a seccomp filter is in force here")
+    if error in (errno.ENOSYS, errno.EAFNOSUPPORT) and kernel.filters_calls():
+        return Forbidden(f"{call} gives {name}, and a seccomp filter is in force here")
     if error in absent:
         return Absent(f"{call} gives {name}")
     if error in (errno.EPERM, errno.EACCES):

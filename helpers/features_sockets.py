@@ -7,7 +7,7 @@ import os
 import socket
 
 from helpers import coredump, crash_helper, crashes, process
-from helpers.features import Absent, Feature, Forbidden, Present, Verdict, errno_of, judge
+from helpers.features import Absent, Feature, Forbidden, Present, Verdict, errno_of, judge, where
 from helpers.features_info import COREDUMP, about
 from helpers.kernel import Version
 from helpers.sockets import UnixSocket
@@ -67,14 +67,14 @@ def _probe_unkept_dump() -> Verdict:
 
 PEERPIDFD = Feature("SO_PEERPIDFD", Version(6, 5), _probe_peer)
 PASSPIDFD = Feature("SO_PASSPIDFD and SCM_PIDFD", Version(6, 5), _probe_pass)
+INET = Feature("AF_INET sockets", Version(2, 6), _probe_inet, ("INET",))
 PASS_RESTRICTED = Feature(
     "SO_PASSPIDFD for sockets that can carry pidfds alone",
     Version(6, 16),
-    _probe_restriction,
+    where(INET, _probe_restriction),
     ("INET",),
     rule=True,
 )
-INET = Feature("AF_INET sockets", Version(2, 6), _probe_inet, ("INET",))
 _DUMP_OPTIONS = ("COREDUMP", "ELF_CORE", "FILE_LOCKING")
 DUMP_SOCKET = Feature(
     "core dumps on a socket",

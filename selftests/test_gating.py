@@ -97,6 +97,12 @@ def test_a_lost_rule_is_left_to_its_own_tests() -> None:
             True,
             Forbidden("call() gives ENOSYS, and a seccomp filter is in force here"),
         ),
+        (errno.EAFNOSUPPORT, False, Absent("call() gives EAFNOSUPPORT")),
+        (
+            errno.EAFNOSUPPORT,
+            True,
+            Forbidden("call() gives EAFNOSUPPORT, and a seccomp filter is in force here"),
+        ),
         (
             errno.EPERM,
             False,
@@ -120,7 +126,8 @@ def test_errno_of_a_probe_tells_absent_from_forbidden(
     """ENOSYS is the kernel's word, unless a filter can have put it into its mouth."""
     monkeypatch.setattr(kernel, "filters_calls", lambda: filtered)
     monkeypatch.setattr(kernel, "what_forbids", lambda: "a guard forbids it")
-    assert features.judge(error, "call()", (errno.ENOSYS,)) == due
+    absent = (errno.ENOSYS, errno.EAFNOSUPPORT)
+    assert features.judge(error, "call()", absent) == due
 
 
 @pytest.mark.parametrize(
