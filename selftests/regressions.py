@@ -128,17 +128,7 @@ BUGS = (
         (Fix("b5ca88927e35", "fhandle: do_handle_open() should get FD with user flags", "v6.17"),),
     ),
     Bug(
-        "whose file handles root of a user namespace may open depended on the caller's mounts",
-        (
-            Fix(
-                "bb585591ebf0",
-                "fhandle: use more consistent rules for decoding file handle from userns",
-                "v6.17",
-            ),
-        ),
-    ),
-    Bug(
-        "nothing but the file's type kept a pidfd from being executed",
+        "only that it was open for writing, or cannot be read, kept a pidfd from being executed",
         (Fix("1a1ad73aa1a6", "pidfs: raise SB_I_NODEV and SB_I_NOEXEC", "v6.17"),),
     ),
     Bug(

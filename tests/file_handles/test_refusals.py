@@ -96,7 +96,7 @@ def test_root_of_pidfs_is_no_descriptor(child: ThreadGroup) -> None:
 
 @pytest.mark.parametrize("anchor", ["working directory", "root directory"])
 def test_other_file_systems_need_a_privilege(child: ThreadGroup, anchor: str) -> None:
-    """Outside pidfs a caller without CAP_DAC_READ_SEARCH opens no handle: EPERM.
+    """Outside pidfs a caller without CAP_DAC_READ_SEARCH opens nothing but by O_DIRECTORY: EPERM.
 
     Port of file_handle.decode_purely_based_on_file_handle (pidfd_file_handle_test.c), which tries
     AT_FDCWD and takes any errno for a refusal. On pidfs the same caller needs no privilege.
@@ -119,8 +119,8 @@ def test_root_of_a_user_namespace_opens_handles_of_pidfds_alone(
 ) -> None:
     """Every right in a user namespace of one's own is none over other file systems: EPERM.
 
-    bb585591ebf0 ("fhandle: use more consistent rules for decoding file handle from userns"),
-    v6.17 and v6.16.8, made the rule for those. Beyond the C suite.
+    Without O_DIRECTORY, for directories may since v6.11 be opened by who could mount them. Beyond
+    the C suite.
     """
     caller, pidfd = spawn(CloneFlag.NEWUSER, "caller"), child.pidfd()
     handle = filesystem.handle_of(pidfd)
