@@ -47,6 +47,10 @@ def obstacle() -> str | None:
         return "kernel.core_pattern would be changed; in a machine for tests give --own-machine"
     if not os.access(CORE_PATTERN, os.W_OK):
         return f"{CORE_PATTERN} may not be written"
+    if os.statvfs(_PLACE).f_flag & os.ST_NOEXEC:
+        return f"{_PLACE}, where the program would be, is mounted noexec"
+    if len(sys.executable.split()) != 1:  # the first line of a program cuts it there
+        return f"the path of the interpreter has a blank: {sys.executable!r}"
     return None
 
 

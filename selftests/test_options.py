@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import helpers.deadline
-from helpers import observe
+from helpers import crash_helper, observe
 from selftests.runner import ROOT, Project, Run
 
 MIXED = """
@@ -219,3 +221,26 @@ def test_directory_for_temporary_files_of_any_name(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/bind_mounts"]
     run = Run.of([*words, f"--basetemp={tmp_path}/one \udcff"], cwd=ROOT)
     assert run.code == 0, run.out + run.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "python", "told"),
+    [
+        (0, "/usr/bin/python", None),
+        (
+            os.ST_NOEXEC,
+            "/usr/bin/python",
+            "/var/tmp, where the program would be, is mounted noexec",
+        ),
+        (0, "/my files/python", "the path of the interpreter has a blank: '/my files/python'"),
+    ],
+)
+def test_what_keeps_a_program_from_being_handed_dumps_is_named(
+    flags: int, python: str, told: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel tells nobody that it could not start it."""
+    monkeypatch.setattr(crash_helper, "_own_machine", True)
+    monkeypatch.setattr(crash_helper, "CORE_PATTERN", os.devnull)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=flags))
+    monkeypatch.setattr(sys, "executable", python)
+    assert crash_helper.obstacle() == told
