@@ -109,8 +109,10 @@ _INSIDE = ("syscall", "_check", "_fail", "_collect", "_receive", "child")
 
 
 def _refused_call(error: OSError) -> str:
-    """The name of the function that stands for the refused system call."""
+    """The name of the function that stands for the refused system call, or the order to a child."""
     frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    if frames[-1] == "_taken":  # of `Order`, which has put it there
+        return str(error.filename)
     return [name for name in frames if name not in _INSIDE][-1]
 
 

@@ -235,9 +235,14 @@ CLONE_THREAD_PIDFD = Feature(
 PID_NAMESPACE = Feature(
     "pid namespaces", Version(3, 8), lambda: namespace_probe(alone()), ("PID_NS",)
 )
-SET_TID = Feature("clone3(2) with set_tid", Version(5, 5), _probe_set_tid, ("PID_NS",))
+SET_TID = Feature(
+    "clone3(2) with set_tid", Version(5, 5), where(PID_NAMESPACE, _probe_set_tid), ("PID_NS",)
+)
 LAST_PID = Feature(
-    "/proc/sys/kernel/ns_last_pid", Version(3, 3), _probe_last_pid, ("CHECKPOINT_RESTORE",)
+    "/proc/sys/kernel/ns_last_pid",
+    Version(3, 3),
+    where(PID_NAMESPACE, _probe_last_pid),
+    ("CHECKPOINT_RESTORE", "PID_NS"),
 )
 USER_CHANGE = Feature("a change to another user", Version(2, 6), _probe_user_change)
 FOREIGN_PROCESS = Feature(

@@ -186,6 +186,13 @@ def test_child_that_is_refused_on_the_way_is_told_as_a_call() -> None:
     assert features.verdict(unmade) == Broken("spawn gives EINVAL, where success was due")
 
 
+def test_order_that_is_refused_on_the_way_is_told_as_it_was_given() -> None:
+    """Not as the function in which its answer came."""
+    unmade = Feature("x", Version(6, 15), lambda: spawn().leader.call(os.close, -1) or PRESENT)
+    told = Broken("leader: close(-1) gives EBADF, where success was due")
+    assert features.verdict(unmade) == told
+
+
 def test_a_probe_that_waits_in_vain_is_asked_once() -> None:
     """Its deadline is long, and many tests may need the feature."""
     asked = []
