@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 
 import pytest
 
-from helpers import features_namespaces, namespaces
+from helpers import features_namespaces, namespaces, rights
 from helpers.expect import refused
 from helpers.gating import needs
 from helpers.namespaces import Kind
-from helpers.process import ThreadGroup
-from helpers.rights import EVERY_CAPABILITY
-from helpers.syscalls_access import drop_capabilities
 from helpers.uapi import CloneFlag
 
 pytestmark = needs(features_namespaces.SETNS)
@@ -27,33 +23,24 @@ pytestmark = needs(features_namespaces.SETNS)
         if kind.flag and kind.flag is not CloneFlag.NEWUSER
     ],
 )
-def test_namespaces_of_an_equal_are_not_entered_without_a_privilege(
-    spawn: Callable[..., ThreadGroup], kind: Kind
-) -> None:
+def test_namespaces_of_an_equal_are_not_entered_without_a_privilege(kind: Kind) -> None:
     """A process without capabilities may look into its equal, and enters none of its namespaces.
 
     EPERM, even where both are in the same one. Beyond the C suite, which always has the privilege.
     """
-    target, mover = _equals(spawn)
+    mover, _, pidfd = rights.equals()
     before = namespaces.of(mover.pid)
     with refused(errno.EPERM):
-        mover.leader.call(namespaces.enter, target.pidfd(), kind.flag)
+        mover.leader.call(namespaces.enter, pidfd, kind.flag)
     assert namespaces.of(mover.pid) == before
 
 
 @needs(features_namespaces.KIND[namespaces.USER])
-def test_user_namespace_of_an_equal_is_not_entered_again(spawn: Callable[..., ThreadGroup]) -> None:
+def test_user_namespace_of_an_equal_is_not_entered_again() -> None:
     """EINVAL for the user namespace that one is in: it would give every capability in it.
 
     From user_namespaces(7). Beyond the C suite.
     """
-    target, mover = _equals(spawn)
+    mover, _, pidfd = rights.equals()
     with refused(errno.EINVAL):
-        mover.leader.call(namespaces.enter, target.pidfd(), CloneFlag.NEWUSER)
-
-
-def _equals(spawn: Callable[..., ThreadGroup]) -> tuple[ThreadGroup, ThreadGroup]:
-    target, mover = spawn(role="target"), spawn(role="mover")
-    for equal in (target, mover):
-        equal.leader.call(drop_capabilities, EVERY_CAPABILITY)
-    return target, mover
+        mover.leader.call(namespaces.enter, pidfd, CloneFlag.NEWUSER)

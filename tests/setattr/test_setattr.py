@@ -57,8 +57,8 @@ def test_attributes_cannot_be_changed(
     """Owner, mode and times are refused with EOPNOTSUPP, and stay as they are.
 
     Port of pidfs_setattr.no_chown and no_chmod (pidfd_setattr_test.c), which do not look at the
-    attributes afterwards, and of which the second meets a pidfd of a process that may be gone.
-    Until v6.17 the inode was immutable, which gives EPERM before pidfs is asked.
+    attributes afterwards, and meet a process that may be a zombie. Until v6.17 the inode was
+    immutable, which gives EPERM before pidfs is asked.
     """
     pidfd = child.pidfd(scope)
     before = os.fstat(pidfd.fileno())
@@ -80,9 +80,8 @@ def test_pidfd_cannot_be_executed(
 ) -> None:
     """An exec of a pidfd is refused with EACCES, and the caller goes on.
 
-    1a1ad73aa1a6 ("pidfs: raise SB_I_NODEV and SB_I_NOEXEC"), v6.17 and v6.12.43.
-    Port of pidfs_setattr.no_exec (pidfd_setattr_test.c), which passes NULL for the arguments, a
-    second mistake that kernels warn of.
+    1a1ad73aa1a6 ("pidfs: raise SB_I_NODEV and SB_I_NOEXEC"), v6.17 and v6.12.43. Port of
+    pidfs_setattr.no_exec (pidfd_setattr_test.c), which meets a process that may be a zombie.
     """
     with refused(errno.EACCES):
         child.leader.call(attempt, child.pidfd(scope))

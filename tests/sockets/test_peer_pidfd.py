@@ -48,7 +48,7 @@ def test_subthread_that_connects_is_its_process(child: ThreadGroup) -> None:
 def test_client_gets_who_listens(child: ThreadGroup) -> None:
     """For who connects the peer is the process that called listen(2), before any accept.
 
-    Beyond the C suite.
+    Beyond the pidfd suite; net/af_unix/scm_pidfd.c asks once it is accepted.
     """
     connection = UnixSocket.new()
     connection.connect(child.leader.call(sockets.listen))
