@@ -128,6 +128,14 @@ def test_end_of_qemu_is_not_the_kernels(script: str, told: str, fake: Outcome) -
     assert fake(script).tail[-1] == told
 
 
+def test_boot_that_says_nothing_has_the_words_of_qemu(fake: Outcome) -> None:
+    """They may be the reason."""
+    result = fake(
+        "sys.stderr.write('qemu: no such feature\\n'); sys.stderr.flush(); time.sleep(60)"
+    )
+    assert (result.end, result.tail) == (results.NO_BOOT, ["qemu: no such feature"])
+
+
 def test_machine_that_ends_badly_after_the_last_test_has_finished(fake: Outcome) -> None:
     """All that was to be known is known."""
     assert fake("boot(); test('a'); tell(exit=0); sys.exit(1)").end == results.FINISHED

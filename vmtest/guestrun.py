@@ -159,8 +159,9 @@ class GuestRun:
         found = console.reports(said)
         self.result.blame(found)
         if end != results.FINISHED:
-            failure = self._machine.failure() if end == results.LOST else ""
-            self.result.tail = [*said[-_TAIL:], *filter(None, [failure])]
+            self.result.tail = said[-_TAIL:] or self._machine.complaints()[-_TAIL:]
+            if end == results.LOST:
+                self.result.tail.append(self._machine.failure())
         elif self.result.code not in (0, 1):
             self.result.tail = self._printed()[-_TAIL:]
         if self._settings.keep:

@@ -6,8 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-_CGROUPS = "/sys/fs/cgroup"
-
 
 def cores(root: str = "/") -> int:
     """CPUs by affinity, or fewer where a cgroup's ``cpu.max`` allows less time than theirs."""
@@ -31,7 +29,7 @@ def free_memory(root: str = "/") -> int:
 
 def _limits(root: str, name: str) -> Iterator[list[str]]:
     """The words of a file of our cgroup, and of those above it, in the unified hierarchy."""
-    top = Path(root, _CGROUPS[1:])
+    top = Path(root, "sys/fs/cgroup")
     groups = Path(root, "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     own = next((line[3:] for line in groups if line.startswith("0::/")), "/")
     place = top / own[1:]

@@ -186,8 +186,11 @@ class Machine:
         if not status:
             return ""
         how = f"ended with {status}" if status > 0 else f"was killed by signal {-status}"
-        said = self._errors.read_text(encoding="utf-8", errors="replace").split("\n")
-        return ": ".join([f"qemu {how}", *filter(None, said[-2:])])
+        return ": ".join([f"qemu {how}", *self.complaints()[-1:]])
+
+    def complaints(self) -> list[str]:
+        """What qemu itself said."""
+        return self._errors.read_text(encoding="utf-8", errors="replace").splitlines()
 
     def kill(self) -> None:
         """End it now."""
