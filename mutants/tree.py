@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vmtest import cache, packages
-from vmtest.errors import UserError
+from vmtest.errors import UserError, looking_at
 
 _BUILT = (".config", "include/config", "arch/x86/include/generated")
 _TARBALL = re.compile(r".+\.tar(?:\.(?:xz|gz|zst|bz2))?$")
@@ -34,10 +34,8 @@ class Source(NamedTuple):
 
 def find(name: str) -> Source:
     """The source that the user names: a tree, a tarball, or ``PACKAGE@SUITE``."""
-    try:
+    with looking_at(name):
         return _find(name)
-    except PermissionError as error:
-        raise UserError(f"{name}: {error.strerror}") from error
 
 
 def _find(name: str) -> Source:

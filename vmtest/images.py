@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vmtest import packages
-from vmtest.errors import UserError
+from vmtest.errors import UserError, looking_at
 
 
 class Kernel(NamedTuple):
@@ -80,10 +80,8 @@ def resolve(name: str, *, label: str = "", sha256: str = "") -> Kernel:
     """
     if platform.machine() != "x86_64":
         raise UserError(f"vmtest boots x86_64 kernels on x86_64, this is {platform.machine()}")
-    try:
+    with looking_at(name):
         found = _find(name, sha256)
-    except PermissionError as error:
-        raise UserError(f"{name}: {error.strerror}") from error
     release = identify(found.image)
     return Kernel(found.image, release, label or release, name, found.config)
 
